@@ -1,0 +1,101 @@
+"""What a lifecycle stage leaves behind: estimates bound to the exact bytes they are about.
+
+What does not belong here: verdicts (`modelrisk.verdicts`) and the signed decision (`modelrisk.decisions`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from modelrisk.errors import ModelRiskError
+from modelrisk.estimates import Estimate
+from modelrisk.identity import ModelVersion
+
+Scalar = str | int | float | bool | None
+Table = tuple[Mapping[str, Scalar], ...]
+"""A small table for people: expectation results, a reliability curve."""
+
+
+class Blame(StrEnum):
+    """Where a problem lies, which decides between *refused* and *could not be evaluated*."""
+
+    UNFIT = "unfit"
+    """The model's own case is at fault (no intake, empty or one-class data): refused."""
+    UNAVAILABLE = "unavailable"
+    """Something could not be reached, read or run: could not be evaluated."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An expected bad outcome, as a value: it travels on and can only end in a refusal."""
+
+    blame: Blame
+    found: str
+    expected: str
+    remedy: str
+
+    @classmethod
+    def from_error(cls, error: ModelRiskError, *, blame: Blame = Blame.UNAVAILABLE) -> "Problem":
+        """The error's three answers, kept as a value."""
+        return cls(blame, error.found, error.expected, error.remedy)
+
+    def __str__(self) -> str:
+        return f"Found {self.found}, expected {self.expected}. {self.remedy}."
+
+
+@dataclass(frozen=True)
+class BoundDigests:
+    """Everything a decision depends on, by digest; `None` when it could not be read or is not declared.
+
+    Attributes:
+        model: digest of the model directory's manifest.
+        environment: digest of the requirement files inside the model directory.
+        evaluation: digest of the evaluation file's bytes.
+        training: digest of the training data's bytes.
+        champion: `name@version sha256:...`, or `none`.
+        intake: digest of the intake document.
+        policy: digest of the merged policy.
+        catalogue: digest of the control catalogue.
+        waivers: digests of the waivers used.
+    """
+
+    model: str | None
+    environment: str | None
+    evaluation: str | None
+    training: str | None
+    champion: str | None
+    intake: str | None
+    policy: str
+    catalogue: str
+    waivers: tuple[str, ...] = ()
+
+    def changed_since(self, earlier: "BoundDigests") -> tuple[str, ...]:
+        """Names of the digests that differ from `earlier`, in declaration order; unread counts as changed."""
+        return tuple(
+            name
+            for name in self.__dataclass_fields__
+            if getattr(self, name) != getattr(earlier, name) or getattr(self, name) is None
+        )
+
+
+@dataclass(frozen=True)
+class StageEvidence:
+    """The outcome of one stage for one model version.
+
+    Attributes:
+        stage: the asset's key as a path, such as `evaluation/quality`.
+        version: what it is about.
+        bound: the exact bytes it is about.
+        estimates: all estimates of the stage, gated or not.
+        not_applicable: metric -> the fact that makes it not apply (there is no champion).
+        problem: why the stage has no estimates, if so.
+        tables: small named tables for people.
+    """
+
+    stage: str
+    version: ModelVersion
+    bound: BoundDigests
+    estimates: tuple[Estimate, ...] = ()
+    not_applicable: Mapping[str, str] = field(default_factory=dict[str, str])
+    problem: Problem | None = None
+    tables: Mapping[str, Table] = field(default_factory=dict[str, Table])
