@@ -1,0 +1,103 @@
+"""The embedded platform's one directory: registry, Dagster instance, evidence, ledger and keys.
+
+Everything a laptop needs lives under it, and it ignores itself in git. Each part can live elsewhere
+(an MLflow server, a key from a secret); this is only the default.
+
+What does not belong here: which home to use (`resources.environments`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelrisk.errors import Unavailable
+
+_DAGSTER_YAML = """\
+# Written once by model-risk; yours to edit.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+"""
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths under the home directory.
+
+    Attributes:
+        path: the absolute home directory.
+    """
+
+    path: Path
+
+    @property
+    def registry_uri(self) -> str:
+        """Tracking and registry URI of the embedded MLflow store."""
+        return f"sqlite:///{self.path / 'mlflow.db'}"
+
+    @property
+    def artifacts(self) -> Path:
+        """Where the embedded registry's artifacts lie."""
+        return self.path / "artifacts"
+
+    @property
+    def dagster(self) -> Path:
+        """`DAGSTER_HOME` shared by the command line, the webserver and the daemon."""
+        return self.path / "dagster"
+
+    @property
+    def evidence(self) -> Path:
+        """Root of the content-addressed evidence store."""
+        return self.path / "evidence"
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's SQLite file."""
+        return self.path / "ledger.db"
+
+    @property
+    def signing_key(self) -> Path:
+        """The default signing key; its public half lies beside it."""
+        return self.path / "keys" / "signing.pem"
+
+    @property
+    def models(self) -> Path:
+        """Copies of model directories, by digest: the bytes hashed are the bytes scored."""
+        return self.path / "models"
+
+    @property
+    def stages(self) -> Path:
+        """Which evidence is the newest of each stage and version."""
+        return self.path / "stages"
+
+    @property
+    def work(self) -> Path:
+        """Scratch space: converted files, predictions in the making, spilled queries."""
+        return self.path / "work"
+
+    def prepared(self) -> "Home":
+        """Create what is missing; safe to repeat and to race.
+
+        Raises:
+            Unavailable: the directory cannot be written.
+        """
+        try:
+            for directory in (self.path, self.artifacts, self.dagster, self.work):
+                directory.mkdir(parents=True, exist_ok=True)
+            _written_once(self.path / ".gitignore", "*\n")
+            _written_once(self.dagster / "dagster.yaml", _DAGSTER_YAML)
+        except OSError as error:
+            raise Unavailable(
+                found=f"a home directory {self.path} that cannot be written ({error.strerror or error})",
+                expected="a writable directory",
+                remedy="Point --home (or MODEL_RISK_HOME) at a directory you may write",
+            ) from error
+        return self
+
+
+def _written_once(path: Path, text: str) -> None:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return

@@ -1,0 +1,75 @@
+"""The newest evidence of each stage for each model version, as Dagster's IO manager.
+
+A stage's value is stored once, as canonical JSON in the evidence store; a small pointer file says which
+digest is the newest. Loading verifies the bytes against the digest and decodes them to the type the reader
+annotates, so nothing is ever unpickled.
+
+What does not belong here: deciding whether a stage is stale (`modelrisk.decisions` compares bound digests).
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from modelrisk.errors import Unavailable
+from modelrisk.evidence import canonical_bytes, decoded
+from modelrisk.identity import ModelVersion
+from resources.evidence_store import EvidenceStore
+
+
+class StageStore(dg.IOManager):
+    """Loads and stores stage values by (asset key, partition).
+
+    Args:
+        directory: where the pointers lie.
+        evidence: where the values lie.
+    """
+
+    def __init__(self, directory: Path, evidence: EvidenceStore) -> None:
+        self._directory = directory
+        self._evidence = evidence
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        """Store a stage's value and point at it."""
+        if obj is None:
+            return
+        digest = self._evidence.put(canonical_bytes(obj))
+        pointer = self._pointer(context.asset_key, context.partition_key)
+        pointer.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"digest": digest, "run": context.run_id})
+        with tempfile.NamedTemporaryFile("w", dir=pointer.parent, delete=False, encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(file.name).replace(pointer)
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """The newest value of the stage, decoded to the annotated type."""
+        if context.asset_key is None or context.dagster_type is None:
+            raise TypeError("only assets are loaded from the stage store")
+        digest = self.digest(context.asset_key, context.partition_key)
+        return decoded(context.dagster_type.typing_type, self._evidence.get(digest))
+
+    def digest(self, asset_key: dg.AssetKey, partition: str) -> str:
+        """Digest of a stage's newest value.
+
+        Raises:
+            Unavailable: the stage was never materialized for this version.
+        """
+        pointer = self._pointer(asset_key, partition)
+        try:
+            return str(json.loads(pointer.read_text(encoding="utf-8"))["digest"])
+        except (OSError, ValueError, KeyError) as error:
+            stage = asset_key.to_user_string()
+            raise Unavailable(
+                found=f"no evidence of {stage} for {partition}",
+                expected="the stage's newest evidence",
+                remedy=f"Materialize {stage} for {partition} first, or run `model-risk review {partition}`",
+            ) from error
+
+    def _pointer(self, asset_key: dg.AssetKey, partition: str) -> Path:
+        return self._directory.joinpath(*asset_key.path) / f"{ModelVersion.from_key(partition).file_stem}.json"
