@@ -18,12 +18,12 @@ from modelrisk.evidence import Json, canonical_bytes, decoded, digest, hex_of, p
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from securesystemslib.dsse import Envelope
 
 T = TypeVar("T")
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 STATEMENT_PAYLOAD_TYPE = "application/vnd.in-toto+json"
-DECISION_PREDICATE = "urn:model-risk:decision:v1"
 
 
 class BadSignature(IntegrityError):  # noqa: N818 - named for what was found, as the verdicts are
@@ -48,7 +48,7 @@ class Statement:
 
     Attributes:
         subjects: what it is about.
-        predicate_type: what kind of thing it says, such as `DECISION_PREDICATE`.
+        predicate_type: what kind of thing it says, such as `modelrisk.decisions.PREDICATE_TYPE`.
         predicate: what it says.
         payload: the signed bytes, as they were.
     """
@@ -219,6 +219,15 @@ def signer_ids(envelope: bytes) -> tuple[str, ...]:
             raise _no_envelope("JSON of another shape")
 
 
+def unverified_payload(envelope: bytes) -> bytes:
+    """The payload of a DSSE envelope, signed by anyone or no one: good for a refusal, never for a permission.
+
+    Raises:
+        IntegrityError: not a DSSE envelope.
+    """
+    return _opened(envelope).payload
+
+
 def verified_payload(
     envelope: bytes, trusted: TrustedKeys, *, payload_type: str = STATEMENT_PAYLOAD_TYPE
 ) -> bytes:
@@ -234,18 +243,13 @@ def verified_payload(
         BadSignature: a signature names a trusted key but does not fit the bytes.
         IntegrityError: not an envelope, or a payload of another type.
     """
-    from securesystemslib.dsse import Envelope
     from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
     from securesystemslib.signer import (
         SSlibKey,  # pyright: ignore[reportPrivateImportUsage] - documented, but left out of __all__
     )
 
     named = signer_ids(envelope)
-    try:
-        # `from_dict` empties the mapping it is given; `parsed` made this one for it alone.
-        sealed = Envelope.from_dict(cast("dict[str, object]", parsed(envelope)))
-    except (ValueError, KeyError, TypeError) as error:
-        raise _no_envelope(str(error)) from error
+    sealed = _opened(envelope)
     candidates = [key for key in trusted.keys if key.key_id in named]
     if not candidates:
         raise UntrustedSigner(
@@ -276,6 +280,17 @@ def verified_statement(envelope: bytes, trusted: TrustedKeys, *, predicate_type:
         IntegrityError: not an envelope, or a statement of another kind.
     """
     return statement_from(verified_payload(envelope, trusted), predicate_type=predicate_type)
+
+
+def _opened(envelope: bytes) -> "Envelope":
+    from securesystemslib.dsse import Envelope
+
+    signer_ids(envelope)
+    try:
+        # `from_dict` empties the mapping it is given; `parsed` made this one for it alone.
+        return Envelope.from_dict(cast("dict[str, object]", parsed(envelope)))
+    except (ValueError, KeyError, TypeError) as error:
+        raise _no_envelope(str(error)) from error
 
 
 def _crypto_key(pem: bytes) -> "Ed25519PublicKey":
