@@ -113,7 +113,6 @@ class Lineage:
         source_commit: git commit of the training code, None when not recorded.
         input_example: whether an example input was logged.
         model_path_hint: the resolved location of the model directory (credentials removed).
-        problem: why parts of this could not be read, None when everything could be.
     """
 
     version: ModelVersion
@@ -135,7 +134,6 @@ class Lineage:
     source_commit: str | None = None
     input_example: bool = False
     model_path_hint: str = ""
-    problem: Problem | None = None
 
 
 def lineage_gaps(lineage: Lineage) -> tuple[str, ...]:
