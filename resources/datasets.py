@@ -1,0 +1,501 @@
+"""Data sets: the only place that reads rows.
+
+Row work is written once as Ibis expressions; this module runs them on an embedded DuckDB over Parquet
+and CSV. Only aggregates reach Python, so memory follows `memory_limit`, not the number of rows.
+Another engine (Spark) would replace `Datasets.run` and `Datasets.table`; expressions stay as they are.
+
+Three facts hold for every table handed out: NaN is null, rows carry their 0-based position in the
+file as the column `ROW`, and a CSV is read once, into Parquet, so that order and types are fixed.
+
+What does not belong here: what to compute (`modelrisk.metrics`, `modelrisk.leakage`) and whether the
+data is fit for use (`resources.validation`).
+"""
+
+import csv
+import hashlib
+import itertools
+import os
+import shutil
+import tempfile
+import threading
+import uuid
+import weakref
+from collections import Counter
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from modelrisk.errors import Unavailable
+from modelrisk.records import Blame, Problem
+from resources.csv_files import CsvHeader
+from resources.duckdb_engine import STATEMENTS, Column, literal, scan, selection, settings, unavailable
+
+if TYPE_CHECKING:
+    import duckdb
+    import ibis.expr.types as ir
+
+ROW = "__row__"
+"""The column every table carries: the row's 0-based position in its file."""
+COHORT_PREFIX = "cohort:"
+_RESERVED = {ROW, "file_row_number"}
+_CONVERSION = "v1"  # raise it when CSV is to be read differently: old conversions are then left alone
+
+
+@dataclass(frozen=True)
+class DatasetDescription:
+    """What a file is, without a value of it.
+
+    Attributes:
+        path: where it was read.
+        digest: SHA-256 of the file's bytes, as hexadecimal text.
+        rows: number of rows, at least 1.
+        columns: in file order, `ROW` not among them.
+    """
+
+    path: Path
+    digest: str
+    rows: int
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names in file order."""
+        return tuple(column.name for column in self.columns)
+
+
+@dataclass(frozen=True)
+class LabelCensus:
+    """How often each label occurs.
+
+    Attributes:
+        counts: class text -> rows, most frequent first, at most `LABEL_CLASSES_KEPT` of them.
+        missing: rows without a label.
+        distinct: number of different labels, kept or not.
+        rows: all rows.
+    """
+
+    counts: Mapping[str, int]
+    missing: int
+    distinct: int
+    rows: int
+
+
+LABEL_CLASSES_KEPT = 1000
+
+
+@dataclass(frozen=True)
+class BaseRate:
+    """How often the positive class occurs among the rows that have a label."""
+
+    events: int
+    rows: int
+
+
+class Datasets:
+    """Files of rows, read through one embedded DuckDB.
+
+    Safe to use from several threads: every use has a cursor of its own. Nothing is opened before
+    the first use, and nothing is ever fetched from the network.
+
+    Args:
+        work_directory: where spilled and converted data may be written; made when needed.
+        memory_limit: what DuckDB may hold in memory before it spills, such as `1GB`.
+        threads: DuckDB's threads; None for one per core.
+    """
+
+    def __init__(
+        self, work_directory: Path, *, memory_limit: str = "1GB", threads: int | None = None
+    ) -> None:
+        self._work = Path(work_directory)
+        self._memory_limit = memory_limit
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._numbers = itertools.count()
+
+    def digest(self, path: Path) -> str | Problem:
+        """SHA-256 of the file's bytes, read as a stream, or why it cannot be read."""
+        if problem := _unreadable(path):
+            return problem
+        try:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            return _os_problem(path, error)
+
+    def describe(self, path: Path) -> DatasetDescription | Problem:
+        """What the file is: digest, rows, columns and their types.
+
+        Returns:
+            The description, or a problem: *unavailable* for a file that is missing, corrupt or of a kind
+            that cannot be read; *unfit* for one without rows or with ambiguous column names.
+        """
+        digest = self.digest(path)
+        parquet = digest if isinstance(digest, Problem) else self._parquet(path, digest)
+        if isinstance(digest, Problem) or isinstance(parquet, Problem):
+            return cast("Problem", parquet)
+        try:
+            columns = self._columns(parquet, source=path)
+            if isinstance(columns, Problem):
+                return columns
+            counted = self._execute(f"SELECT count(*) AS n FROM {scan(parquet)}")  # noqa: S608 - quoted
+        except Unavailable as error:
+            return Problem.from_error(error)
+        if counted[0]["n"] == 0:
+            return _empty(path, "no rows")
+        return DatasetDescription(path, digest, counted[0]["n"], columns)
+
+    @contextmanager
+    def table(self, path: Path) -> Generator["ir.Table"]:
+        """The file as an Ibis table, for as long as the context lasts.
+
+        Expressions over several such tables may be mixed and are run by `run`.
+
+        Raises:
+            Unavailable: the file cannot be read as a table; `describe` says so as a value.
+        """
+        import ibis
+
+        parquet = self.features_parquet(path)
+        columns = parquet if isinstance(parquet, Problem) else self._columns(parquet, source=path)
+        if isinstance(parquet, Problem) or isinstance(columns, Problem):
+            problem = cast("Problem", parquet if isinstance(parquet, Problem) else columns)
+            raise Unavailable(found=problem.found, expected=problem.expected, remedy=problem.remedy)
+        schema = ibis.schema({column.name: column.read_as for column in columns} | {ROW: "int64"})
+        name = f"rows_{next(self._numbers)}"
+        source = scan(parquet, row_numbers=True)
+        selected = f"{selection(columns)}, file_row_number AS {ROW}"
+        self._execute(f"CREATE VIEW {name} AS SELECT {selected} FROM {source}")  # noqa: S608 - quoted
+        try:
+            yield ibis.table(schema, name=name)
+        finally:
+            self._execute(f"DROP VIEW {name}")
+
+    def run(self, expression: "ir.Expr") -> list[dict[str, Any]]:
+        """The rows of an expression as plain Python values; meant for aggregates, not for rows.
+
+        Raises:
+            Unavailable: DuckDB could not read a file, ran out of memory or disk, or met a value it
+                cannot convert. The message never quotes a value; the cause behind it may.
+        """
+        return self._execute(_sql(expression))
+
+    def features_parquet(self, path: Path) -> Path | Problem:
+        """A Parquet file with the rows of `path`, in order: `path` itself, or its conversion."""
+        if path.suffix.lower() == ".parquet":
+            return _unreadable(path) or self._parquet(path, "")
+        digest = self.digest(path)
+        return digest if isinstance(digest, Problem) else self._parquet(path, digest)
+
+    def predictions(
+        self, scored: Path, data: Path, *, label: str, sensitive: Sequence[str], to: Path
+    ) -> Path | Problem:
+        """Writes the canonical predictions table: the scorer's output with label and cohorts, by row number.
+
+        Columns: `row`, `label`, `prediction`, `score`, and `cohort:<attribute>` for each sensitive
+        attribute; ordered by row, written all or not at all, the same bytes for the same inputs.
+
+        Args:
+            scored: Parquet with `row` (0-based row number in `data`), `prediction` (class text), `score`.
+            data: the evaluation file.
+            label: name of its label column.
+            sensitive: names of its sensitive columns.
+            to: the Parquet file to write.
+
+        Returns:
+            `to`, or a problem: *unfit* when `data` lacks a column, *unavailable* when the scorer's rows
+            are not exactly the rows of `data` or a file cannot be read.
+        """
+        attributes = tuple(dict.fromkeys(sensitive))
+        try:
+            with self.table(data) as rows, self.table(scored) as outputs:
+                if problem := _missing_columns(data, rows, (label, *attributes)):
+                    return problem
+                if problem := self._unmatched(rows, outputs):
+                    return problem
+                columns = {
+                    "row": rows[ROW],
+                    "label": class_text(rows[label]),
+                    "prediction": outputs["prediction"].cast("string"),
+                    "score": outputs["score"].cast("float64"),
+                }
+                columns |= {COHORT_PREFIX + name: class_text(rows[name]) for name in attributes}
+                joined = rows.join(outputs, [(ROW, "row")]).select(**columns)
+                self._copy(_sql(joined.order_by("row")), to)
+        except Unavailable as error:
+            return Problem.from_error(error)
+        return to
+
+    def base_rate(self, path: Path, *, label: str, positive: str) -> BaseRate | Problem:
+        """Events and rows of `label`, with `positive` as class text, over the rows that have a label."""
+        try:
+            with self.table(path) as rows:
+                if problem := _missing_columns(path, rows, (label,)):
+                    return problem
+                text: Any = class_text(rows[label])
+                counts = self.run(
+                    rows.aggregate(events=text.count(where=text == positive), rows=text.count())
+                )[0]
+        except Unavailable as error:
+            return Problem.from_error(error)
+        if not counts["rows"]:
+            return _empty(path, f"no row with a value of {label!r}")
+        return BaseRate(int(counts["events"]), int(counts["rows"]))
+
+    def label_census(self, path: Path, *, label: str) -> LabelCensus | Problem:
+        """How often each label (as class text) occurs, and how often it is missing."""
+        import ibis
+
+        try:
+            with self.table(path) as rows:
+                if problem := _missing_columns(path, rows, (label,)):
+                    return problem
+                labels = rows.select(text=class_text(rows[label]))
+                total = self.run(
+                    labels.aggregate(
+                        rows=labels.count(), given=labels.text.count(), distinct=labels.text.nunique()
+                    )
+                )[0]
+                grouped = labels.filter(labels.text.notnull()).group_by("text").aggregate(n=ibis._.count())
+                kept = self.run(grouped.order_by(ibis.desc("n"), "text").limit(LABEL_CLASSES_KEPT))
+        except Unavailable as error:
+            return Problem.from_error(error)
+        return LabelCensus(
+            counts={row["text"]: row["n"] for row in kept},
+            missing=total["rows"] - total["given"],
+            distinct=total["distinct"],
+            rows=total["rows"],
+        )
+
+    def close(self) -> None:
+        """Closes DuckDB and removes what it spilled; a later use opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _cursor(self) -> "duckdb.DuckDBPyConnection":
+        import duckdb
+
+        with self._lock:
+            connection = self._connection
+            if connection is None:
+                self._work.mkdir(parents=True, exist_ok=True)
+                # A directory for each connection: two DuckDB processes would overwrite each other's spill.
+                spill = tempfile.mkdtemp(prefix="spill-", dir=self._work)
+                config = settings(self._memory_limit, self._threads, Path(spill))
+                connection = self._connection = duckdb.connect(":memory:", config=config)
+                connection.execute(";".join(STATEMENTS))
+                weakref.finalize(connection, shutil.rmtree, spill, ignore_errors=True)
+            return connection.cursor()
+
+    def _execute(self, sql: str) -> list[dict[str, Any]]:
+        import duckdb
+
+        cursor = self._cursor()
+        try:
+            cursor.execute(sql)
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException):
+            raise  # a bug of ours, not the data's
+        except duckdb.Error as error:
+            raise unavailable(error) from error
+        finally:
+            cursor.close()
+
+    def _copy(self, sql: str, to: Path) -> None:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        partial = to.with_name(f".{uuid.uuid4().hex}.partial")
+        try:
+            self._execute(f"COPY ({sql}) TO {literal(partial)} (FORMAT parquet, COMPRESSION zstd)")
+            os.replace(partial, to)  # noqa: PTH105 - named beside its reason: the one atomic step
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _columns(self, parquet: Path, *, source: Path) -> tuple[Column, ...] | Problem:
+        from ibis.backends.sql.datatypes import DuckDBType
+
+        described = self._execute(f"DESCRIBE SELECT * FROM {scan(parquet)}")  # noqa: S608 - quoted
+        names = _parquet_names(parquet)
+        if problem := _ambiguous(source, names):
+            return problem
+        types = [row["column_type"].strip('"') for row in described]
+        return tuple(
+            Column(name, str(DuckDBType.from_string(dtype))) for name, dtype in zip(names, types, strict=True)
+        )
+
+    def _parquet(self, path: Path, digest: str) -> Path | Problem:
+        if path.stat().st_size == 0:
+            return _empty(path, "an empty file")
+        suffixes = [suffix.lower() for suffix in path.suffixes]
+        if suffixes[-1:] == [".parquet"]:
+            return path
+        if suffixes[-1:] == [".csv"] or suffixes[-2:] == [".csv", ".gz"]:
+            return self._csv_as_parquet(path, digest)
+        return Problem(
+            Blame.UNAVAILABLE,
+            found=f"the data file {str(path)!r}",
+            expected="a file ending in .parquet, .csv or .csv.gz",
+            remedy="Convert the data to Parquet and name that file in the intake",
+        )
+
+    def _csv_as_parquet(self, path: Path, digest: str) -> Path | Problem:
+        converted = self._work / "converted" / f"{digest}-{_CONVERSION}.parquet"
+        if converted.exists():
+            return converted
+        try:
+            header = CsvHeader.read(path)
+        except (UnicodeDecodeError, csv.Error):
+            return _bad_csv(path, "a header that is not CSV in UTF-8")
+        except (OSError, EOFError) as error:
+            return _os_problem(path, error)
+        return _ambiguous(path, header.names) or self._converted(header, converted)
+
+    def _converted(self, header: CsvHeader, to: Path) -> Path | Problem:
+        import duckdb
+
+        texts = to.with_name(f".{uuid.uuid4().hex}.texts.parquet")
+        try:
+            self._copy(header.texts, texts)
+            kinds = self._execute(header.kinds(scan(texts)))[0]
+            self._copy(header.typed(scan(texts), kinds), to)
+        except Unavailable as error:
+            if isinstance(error.__cause__, duckdb.OutOfMemoryException | duckdb.IOException):
+                return Problem.from_error(error)
+            return _bad_csv(header.path, "rows that do not read as CSV in UTF-8")
+        finally:
+            texts.unlink(missing_ok=True)
+        return to
+
+    def _unmatched(self, rows: "ir.Table", outputs: "ir.Table") -> Problem | None:
+        expected = self.run(rows.aggregate(n=rows.count()))[0]["n"]
+        row: Any = outputs["row"]
+        found = self.run(outputs.aggregate(n=outputs.count(), ordered=row.count(where=row == outputs[ROW])))[
+            0
+        ]
+        if found == {"n": expected, "ordered": expected}:
+            return None
+        # Only for an unusual order: a distinct count remembers every row number.
+        known = row.nunique(where=row.between(0, expected - 1))
+        found = self.run(outputs.aggregate(n=outputs.count(), distinct=known))[0]
+        if found == {"n": expected, "distinct": expected}:
+            return None
+        return Problem(
+            Blame.UNAVAILABLE,
+            found=f"{found['n']} predictions for {found['distinct']} of the rows",
+            expected=f"one prediction for each of the {expected} rows",
+            remedy="Make the model return one output for each input row, in order",
+        )
+
+
+def class_text(column: "ir.Column") -> "ir.StringColumn":
+    """A class or cohort as text, the same whether it was stored as boolean, integer, float or text.
+
+    Booleans are `true`/`false`, integers and integral floats `1`, other floats their shortest form,
+    dates ISO, text as it is; missing stays missing.
+    """
+    import ibis
+
+    dtype = column.type()
+    text: Any = column.cast("string")
+    if dtype.is_floating() or dtype.is_decimal():
+        number: Any = column.cast("float64")
+        whole: Any = number.try_cast("int64")
+        text = ibis.cases(
+            (whole.cast("float64") == number, whole.cast("string")), else_=number.cast("string")
+        )
+    elif dtype.is_timestamp():
+        text = text.replace(" ", "T")
+    return cast("ir.StringColumn", text)
+
+
+def _sql(expression: "ir.Expr") -> str:
+    import ibis
+
+    return str(ibis.to_sql(expression.as_table(), dialect="duckdb", pretty=False))
+
+
+def _parquet_names(parquet: Path) -> tuple[str, ...]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return tuple(pq.read_schema(parquet).names)
+    except (pa.ArrowException, OSError) as error:
+        raise Unavailable(
+            found=f"the damaged Parquet file {str(parquet)!r}",
+            expected="a readable Parquet footer",
+            remedy="Write the file again",
+        ) from error
+
+
+def _unreadable(path: Path) -> Problem | None:
+    if path.is_file():
+        return None
+    return Problem(
+        Blame.UNAVAILABLE,
+        found=f"{'something that is not a file' if path.exists() else 'no file'} at {str(path)!r}",
+        expected="a data file",
+        remedy="Mend the path in the intake's data section, or restore the file",
+    )
+
+
+def _os_problem(path: Path, error: Exception) -> Problem:
+    return Problem(
+        Blame.UNAVAILABLE,
+        found=f"{type(error).__name__} while reading {str(path)!r}",
+        expected="a readable data file",
+        remedy="Check that the file is complete and may be read",
+    )
+
+
+def _bad_csv(path: Path, found: str) -> Problem:
+    return Problem(
+        Blame.UNAVAILABLE,
+        found=f"{found} in {str(path)!r}",
+        expected="comma-separated values with a header, the same number of fields in each row, in UTF-8",
+        remedy="Write the file again in UTF-8, or convert it to Parquet",
+    )
+
+
+def _empty(path: Path, found: str) -> Problem:
+    return Problem(
+        Blame.UNFIT,
+        found=f"{found} in {str(path)!r}",
+        expected="at least one row",
+        remedy="Supply data with rows; nothing can be concluded from none",
+    )
+
+
+def _ambiguous(path: Path, names: Sequence[str]) -> Problem | None:
+    """Names no two engines would read alike: equal but for case, empty, or kept for ourselves."""
+    folded = Counter(name.lower() for name in names)
+    bad = sorted({name for name in names if folded[name.lower()] > 1 or name.lower() in _RESERVED})
+    empty = sum(1 for name in names if not name or "\0" in name)
+    if not bad and not empty and names:
+        return None
+    listed = ", ".join(map(repr, bad[:10])) or f"{empty} of {len(names)} without a usable name"
+    return Problem(
+        Blame.UNFIT,
+        found=f"the column names {listed} in {str(path)!r}",
+        expected=f"names that differ by more than upper and lower case, none of them {sorted(_RESERVED)}",
+        remedy="Name every column, and each differently (from pandas: `to_csv(..., index=False)`)",
+    )
+
+
+def _missing_columns(path: Path, rows: "ir.Table", names: Sequence[str]) -> Problem | None:
+    present = [name for name in rows.columns if name != ROW]
+    missing = [name for name in names if name not in present]
+    if not missing:
+        return None
+    similar = [name for name in present if name.lower() in {wanted.lower() for wanted in missing}]
+    shown = ", ".join(map(repr, similar or present[:20]))
+    return Problem(
+        Blame.UNFIT,
+        found=f"no column {', '.join(map(repr, missing))} in {str(path)!r}",
+        expected=f"one of its columns, such as {shown}" if shown else "a column of that name",
+        remedy="Mend the name in the intake's data section, or add the column to the data",
+    )
