@@ -87,6 +87,13 @@ class TierDecision:
     spared: tuple[str, ...] = ()
 
     @property
+    def sentence(self) -> str:
+        """The tier with its reason, such as `Tier 2: it steers ...; materiality is medium (policy.yaml:12)`."""
+        named = [reason.words for reason in self.reasons if reason.fact]
+        facts = f"; {', '.join(named)}" if named else ""
+        return f"Tier {self.tier}: {self.row.because}{facts} ({self.row.place})"
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """Facts that counted as the worst in the deciding row because nobody declared them."""
         return tuple(reason.fact for reason in self.reasons if reason.is_missing)
