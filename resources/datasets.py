@@ -49,7 +49,7 @@ class DatasetDescription:
 
     Attributes:
         path: where it was read.
-        digest: SHA-256 of the file's bytes, as hexadecimal text.
+        digest: `sha256:<hex>` of the file's bytes.
         rows: number of rows, at least 1.
         columns: in file order, `ROW` not among them.
     """
@@ -63,6 +63,11 @@ class DatasetDescription:
     def names(self) -> tuple[str, ...]:
         """The columns' names in file order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Column name -> engine-independent type, in file order."""
+        return {column.name: column.dtype for column in self.columns}
 
 
 @dataclass(frozen=True)
@@ -116,12 +121,12 @@ class Datasets:
         self._numbers = itertools.count()
 
     def digest(self, path: Path) -> str | Problem:
-        """SHA-256 of the file's bytes, read as a stream, or why it cannot be read."""
+        """`sha256:<hex>` of the file's bytes, read as a stream, or why it cannot be read."""
         if problem := _unreadable(path):
             return problem
         try:
             with path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+                return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
         except OSError as error:
             return _os_problem(path, error)
 
@@ -343,7 +348,7 @@ class Datasets:
         )
 
     def _csv_as_parquet(self, path: Path, digest: str) -> Path | Problem:
-        converted = self._work / "converted" / f"{digest}-{_CONVERSION}.parquet"
+        converted = self._work / "converted" / f"{digest.removeprefix('sha256:')}-{_CONVERSION}.parquet"
         if converted.exists():
             return converted
         try:

@@ -62,7 +62,8 @@ def test_a_parquet_file_is_described_by_digest_rows_and_types(datasets: Datasets
         tmp_path / "a.parquet", {"id": [1, 2], "x": [0.5, None], "s": ["a", "b"], "b": [True, None]}
     )
     found = described(datasets, path)
-    assert found.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found.digest == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+    assert found.types["s"] == "string"
     assert found.rows == 2
     assert found.columns == (
         Column("id", "int64"),
