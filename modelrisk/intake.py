@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Annotated, ClassVar, TypeGuard
 
 from modelrisk.errors import Fault
+from modelrisk.outputs import class_text
 from modelrisk.yaml_contracts import Says, validated
 from modelrisk.yaml_documents import (
     Document,
@@ -32,7 +33,7 @@ from modelrisk.yaml_documents import (
 LINEAGE = "lineage"
 PREVIOUS = "previous"
 Class = str | int | float | bool
-"""A class as it stands in YAML; compared by `class_words`."""
+"""A class as it stands in YAML; compared by `modelrisk.outputs.class_text`."""
 
 
 class Task(StrEnum):
@@ -216,7 +217,13 @@ class Intake:
     owner: _Person
     purpose: Annotated[str, Says("what the output is used for", "Ranks applications for manual review.")]
     task: Annotated[Task, Says(one_of(ACCEPTED_TASKS), Task.BINARY_CLASSIFICATION)]
-    data: DataSources
+    data: Annotated[
+        DataSources,
+        Says(
+            "where the data is (a mapping)",
+            "{evaluation: ../data/evaluation.parquet, label: defaulted, positive: 1}",
+        ),
+    ]
     facts: Facts = field(default_factory=Facts)
     prediction: PredictionSpec = field(default_factory=PredictionSpec)
     thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -236,12 +243,23 @@ class Intake:
     @property
     def reference_groups(self) -> Mapping[str, str]:
         """Sensitive attribute -> its reference group, by the text a group is compared by."""
-        return {attribute: class_words(group) for attribute, group in self.data.reference.items()}
+        return {attribute: str(class_text(group)) for attribute, group in self.data.reference.items()}
 
     @property
-    def favourable(self) -> Class:
-        """The favourable class: as declared, else the positive one."""
-        return self.data.positive if self.data.favourable is None else self.data.favourable
+    def positive(self) -> str:
+        """The positive class by its text."""
+        return str(class_text(self.data.positive))
+
+    @property
+    def favourable(self) -> str:
+        """The favourable class by its text: as declared, else the positive one."""
+        return self.positive if self.data.favourable is None else str(class_text(self.data.favourable))
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The declared classes by their text, in the order of the model's output; None when not declared."""
+        listed = self.prediction.classes
+        return None if listed is None else tuple(str(class_text(each)) for each in listed)
 
 
 @dataclass(frozen=True)
@@ -351,15 +369,6 @@ def rollback_gap(intake: Intake | None, *, today: datetime.date) -> Gap | None:
             "Try the rollback and write the day it was tried",
         )
     return None
-
-
-def class_words(value: Class) -> str:
-    """The text form a class is compared by: `true`, `1`, `0.5`, `yes`."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
 
 
 # --- contradictions ----------------------------------------------------------------------------------------
@@ -594,7 +603,7 @@ def _keys(value: Yaml) -> list[str]:
 
 
 def _words(value: Yaml) -> str | None:
-    return class_words(value) if isinstance(value, bool | int | float | str) else None
+    return class_text(value) if isinstance(value, bool | int | float | str) else None
 
 
 def _is_number(value: Yaml) -> TypeGuard[int | float]:

@@ -1,9 +1,9 @@
 """Policy as YAML: the shipped default, a directory's own document over it, and everything wrong with both.
 
 Merge rules: mappings merge key by key; a scalar or a list replaces what stood there (so `tiers: [1]` of a
-rule is the whole list, and `tier_table` is replaced as a whole); `null` removes the key (so `auc_above_floor: null`
-drops the rule). The merged document is validated as one and stamped with one digest; every value
-remembers the file and line it came from.
+rule is the whole list, and `tier_table` is replaced as a whole); `null` removes the key (so
+`auc_above_floor: null` drops the rule). The merged document is validated as one and stamped with one digest;
+every value remembers the file and line it came from.
 
 What does not belong here: what a policy asks of a model (`modelrisk.policy`), reading files
 (`resources.governance`).
@@ -21,7 +21,7 @@ from modelrisk.intake import SCALES, Affects, Automation, Exposure, Fact, Materi
 from modelrisk.policy import Direction, OnInconclusive, Policy, Promotion, Rule, Scope, TierSettings
 from modelrisk.tiering import TierRow
 from modelrisk.yaml_contracts import Says, validated
-from modelrisk.yaml_documents import Document, Place, Yaml, merged, one_of, parsed, suggestion
+from modelrisk.yaml_documents import Document, Merged, Place, Yaml, merged, one_of, parsed, suggestion
 
 SCHEMA = "model-risk/policy@1"
 
@@ -51,8 +51,9 @@ def policy_from(text: str | bytes | None, *, name: str, catalogue: Catalogue) ->
         InvalidDocument: with every fault of the merged policy.
     """
     base = shipped_policy_document()
-    document = base if text is None else merged(base, parsed(text, name=name))
-    read = validated(_PolicyYaml, document, also=tuple(_policy_faults(document, catalogue)))
+    laid = Merged(base, ()) if text is None else merged(base, parsed(text, name=name))
+    document = laid.document
+    read = validated(_PolicyYaml, document, also=(*laid.faults, *_policy_faults(document, catalogue)))
     return Policy(
         tier_table=tuple(
             TierRow(row.tier, row.at_least.named, row.because, _place(document, "tier_table", position))

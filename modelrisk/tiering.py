@@ -64,10 +64,14 @@ class TierReason:
     def __str__(self) -> str:
         if not self.fact:
             return f"No stricter row applies: {self.because} ({self.place})"
-        missing = ", missing, so it counts as the worst" if self.is_missing else ""
-        return (
-            f"{self.fact} is {self.value}{missing} (at least {self.at_least}): {self.because} ({self.place})"
-        )
+        return f"{self.words}; this tier begins at {self.at_least}: {self.because} ({self.place})"
+
+    @property
+    def words(self) -> str:
+        """The fact as it counted."""
+        if self.is_missing:
+            return f"{self.fact} is not declared and counts as the worst, {self.value}"
+        return f"{self.fact} is {self.value}"
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class TierDecision:
 
     @property
     def sentence(self) -> str:
-        """The tier with its reason, such as `Tier 2: it steers ...; materiality is medium (policy.yaml:12)`."""
+        """The tier with its reason: `Tier 2: it steers ...; materiality is medium (policy.yaml:12)`."""
         named = [reason.words for reason in self.reasons if reason.fact]
         facts = f"; {', '.join(named)}" if named else ""
         return f"Tier {self.tier}: {self.row.because}{facts} ({self.row.place})"

@@ -476,13 +476,23 @@ class _Composer:
 # --- merging ---------------------------------------------------------------------------------------------
 
 
-def merged(base: Document, override: Document) -> Document:
+@dataclass(frozen=True)
+class Merged:
+    """A document laid over another.
+
+    Attributes:
+        document: the result.
+        faults: removals of something that is not there.
+    """
+
+    document: Document
+    faults: tuple[Fault, ...]
+
+
+def merged(base: Document, override: Document) -> Merged:
     """Lay one document over another.
 
     Mappings merge key by key; a scalar or a list replaces what stood there; `null` removes the key.
-
-    Raises:
-        InvalidDocument: the override removes something that is not there.
     """
     faults: list[Fault] = []
     places = dict(base.places)
@@ -511,7 +521,7 @@ def merged(base: Document, override: Document) -> Document:
                         override.fault(
                             *here,
                             found="null, which removes a key",
-                            expected=f"a key that the document below has: {one_of(under)}",
+                            expected=f"a key that {base.name} has",
                             remedy=suggestion(key, under, otherwise="Remove the line"),
                         )
                     )
@@ -527,6 +537,5 @@ def merged(base: Document, override: Document) -> Document:
         return result
 
     data = laid(base.data, override.data, ())
-    if faults:
-        raise InvalidDocument(in_order(faults))
-    return Document(data=data, places=places, name=override.name, written=written)
+    document = Document(data=data, places=places, name=override.name, written=written)
+    return Merged(document, in_order(faults))
