@@ -228,6 +228,15 @@ def unverified_payload(envelope: bytes) -> bytes:
     return _opened(envelope).payload
 
 
+def is_canonical_envelope(envelope: bytes) -> bool:
+    """Whether an envelope is written the one way we write it, so that not one of its bytes is free to change.
+
+    Raises:
+        IntegrityError: not a DSSE envelope.
+    """
+    return canonical_bytes(_opened(envelope).to_dict()) == envelope
+
+
 def verified_payload(
     envelope: bytes, trusted: TrustedKeys, *, payload_type: str = STATEMENT_PAYLOAD_TYPE
 ) -> bytes:

@@ -264,7 +264,7 @@ class SqliteLedger:
                 yield _Reader(connection)
 
     def _seen(self) -> Checkpoint | None:
-        # Read before the ledger: a checkpoint is written after what it saw, so later looks are never behind it.
+        # Read before the ledger: a checkpoint is written after what it saw, so a later look is not behind it.
         try:
             return Checkpoint.unverified(self.checkpoint_path.read_bytes())
         except FileNotFoundError:
