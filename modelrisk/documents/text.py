@@ -207,20 +207,22 @@ def limit_words(metric: str, floor: float | None, ceiling: float | None) -> str:
     if floor is not None and ceiling is not None:
         if floor == ceiling:
             return f"exactly {_limit(metric, floor)}"
-        return f"{_limit(metric, floor)} to {_limit(metric, ceiling)}"
+        return _with_unit(metric, f"{_limit_digits(metric, floor)} to {_limit_digits(metric, ceiling)}")
     if floor is not None:
         return f"at least {_limit(metric, floor)}"
     return NOTHING if ceiling is None else f"at most {_limit(metric, ceiling)}"
 
 
 def margin_words(metric: str, margin: float | None) -> str:
-    """`0.012 to spare`, `7.1 pp short`; `–` when there is none."""
+    """Distance of the nearest bound to its limit: `0.012 inside`, `7.1 pp beyond`; `–` without one."""
     if margin is None or not math.isfinite(margin):
         return NOTHING
+    if margin == 0:
+        return "just met"
     scaled = abs(margin) * (100 if _is_share(metric) else 1)
     amount = f"{scaled:.0f}" if _is_count(metric, margin) else _significant(scaled)
     unit = " pp" if _is_share(metric) else ""
-    return f"{amount}{unit} {'short' if margin < 0 else 'to spare'}"
+    return f"{amount}{unit} {'beyond' if margin < 0 else 'inside'}"
 
 
 def count(value: float) -> str:
@@ -243,9 +245,12 @@ def _with_unit(metric: str, digits: str) -> str:
 
 
 def _limit(metric: str, value: float) -> str:
+    return _with_unit(metric, _limit_digits(metric, value))
+
+
+def _limit_digits(metric: str, value: float) -> str:
     """A limit as it was written: no digits are added."""
-    text = f"{value * (100 if _is_share(metric) else 1):.12g}".replace("-", "−")
-    return _with_unit(metric, text)
+    return f"{value * (100 if _is_share(metric) else 1):.12g}".replace("-", "−")
 
 
 def _decimals(metric: str, values: Sequence[float], *, limits: Sequence[float] = ()) -> int:

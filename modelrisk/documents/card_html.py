@@ -1,0 +1,85 @@
+"""The model card as one HTML file: for a reader, a printer and a phone.
+
+Self-contained: no script, no font, no image and nothing outside the file is loaded. Whatever people wrote
+is escaped; the few sentences that may carry Markdown (purpose, limits of use) are cleaned to plain prose.
+
+What does not belong here: what the card says (`modelrisk.documents.card`).
+"""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from modelrisk.documents import text
+from modelrisk.documents.card import ModelCard
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markdown_it import MarkdownIt
+    from markupsafe import Markup
+
+_PROSE_TAGS = {"p", "br", "em", "strong", "code", "pre", "ul", "ol", "li", "blockquote", "a"}
+
+
+def as_html(card: ModelCard) -> str:
+    """The card as a page of its own."""
+    template = _environment().get_template("card.html.j2")
+    return template.render(card=card, NOT_PROVIDED=text.NOT_PROVIDED, NOTHING=text.NOTHING)
+
+
+def prose(markdown: str) -> "Markup":
+    """Markdown that people wrote as harmless HTML: no raw HTML, no images, links to web and mail only."""
+    import nh3
+    from markupsafe import Markup
+
+    html = _markdown().render(text.visible_lines(markdown))
+    cleaned = nh3.clean(
+        html,
+        tags=_PROSE_TAGS,
+        attributes={"a": {"href"}},
+        url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer nofollow",
+    )
+    return Markup(cleaned)  # noqa: S704 - cleaned in the line above
+
+
+def told(words: str) -> "Markup":
+    """One line that may name things in `backticks`, as a controls' reason does; nothing else is markup."""
+    from markupsafe import Markup, escape
+
+    pieces = text.visible(words).split("`")
+    if len(pieces) % 2 == 0:
+        return escape("`".join(pieces))
+    marked = (
+        Markup("<code>%s</code>") % piece if odd % 2 else escape(piece) for odd, piece in enumerate(pieces)
+    )
+    return Markup("").join(marked)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("modelrisk.documents"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        visible=text.visible,
+        prose=prose,
+        told=told,
+        instant=text.instant_words,
+        rows=text.count,
+        rows_words=text.rows_words,
+        metric_words=text.metric_words,
+    )
+    return environment
+
+
+@lru_cache(maxsize=1)
+def _markdown() -> "MarkdownIt":
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).disable("image")
