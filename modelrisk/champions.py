@@ -69,4 +69,6 @@ def champion_of(
             aliased,
             f"adopted, unreviewed: {aliased} held the alias `{alias}` before the first recorded release",
         )
-    return Champion(Standing.NONE, None, "there is no champion yet; the gain over the naive model is required instead")
+    return Champion(
+        Standing.NONE, None, "there is no champion yet; the gain over the naive model is required instead"
+    )

@@ -11,13 +11,13 @@ decision is kept (`modelrisk.ledger`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from modelrisk.estimates import Cohort, Estimate
 from modelrisk.identity import ModelVersion
-from modelrisk.policy import Obligation, OnInconclusive
-from modelrisk.records import Blame, BoundDigests, Problem, StageEvidence
+from modelrisk.policy import Obligation, OnInconclusive, Scope
+from modelrisk.records import Blame, BoundDigests, StageEvidence
 from modelrisk.tiering import TierDecision
 from modelrisk.verdicts import Judgement, Limits, Verdict, judge
 
@@ -219,3 +219,311 @@ class DecisionRecord:
             return blocking
         narrow = [control for control in self.controls if control.margin is not None and control.rule]
         return tuple(sorted(narrow, key=lambda control: control.margin or 0.0)[:1])
+
+
+# --- judging one control ---------------------------------------------------------------------------------
+
+
+def assess(
+    obligation: Obligation,
+    evidence: StageEvidence | None,
+    *,
+    current: BoundDigests,
+    cohorts: Collection[Cohort] = (),
+) -> ControlResult:
+    """One control's result from its stage's evidence; used by the stage's asset check and by the decision.
+
+    Args:
+        obligation: what is asked, and why.
+        evidence: what the control's stage left behind; None when it never ran.
+        current: the digests that evidence must be about.
+        cohorts: groups found in the data; a rule on groups must find an estimate for each (but references).
+
+    Returns:
+        The result; missing, failed or stale evidence is not evaluable.
+    """
+    judgement = _judgement(obligation, evidence, current, cohorts)
+    margins = [cell.margin for cell in judgement.cells if cell.margin is not None]
+    needed = [cell.rows_needed for cell in judgement.cells if cell.rows_needed is not None]
+    return ControlResult(
+        id=obligation.control.id,
+        title=obligation.control.title,
+        asset=obligation.control.asset,
+        verdict=judgement.verdict,
+        blocks=_blocks(judgement.verdict, obligation.on_inconclusive),
+        rule=None if judgement.verdict is Verdict.NOT_APPLICABLE else _rule_view(obligation),
+        reason=judgement.reason,
+        why_required=obligation.why,
+        remedy=obligation.control.how_to_pass,
+        margin=min(margins, default=None),
+        rows_needed=max(needed, default=None),
+        estimates=tuple(cell.estimate for cell in judgement.cells),
+    )
+
+
+def _judgement(
+    obligation: Obligation, evidence: StageEvidence | None, current: BoundDigests, cohorts: Collection[Cohort]
+) -> Judgement:
+    stage, limits = obligation.control.asset, obligation.rule.limits
+    if obligation.not_applicable is not None:
+        return Judgement(Verdict.NOT_APPLICABLE, obligation.not_applicable)
+    if evidence is None:
+        return Judgement(Verdict.NOT_EVALUABLE, f"{stage} never ran for this version")
+    stale = evidence.bound.contradicted_by(current)
+    if stale:
+        return Judgement(Verdict.NOT_EVALUABLE, f"stale: {', '.join(stale)} changed after {stage} ran")
+    if obligation.rule.metric in evidence.not_applicable:
+        return Judgement(Verdict.NOT_APPLICABLE, evidence.not_applicable[obligation.rule.metric])
+    if evidence.problem is not None or limits is None:
+        why = "the rule sets no limit to judge by" if evidence.problem is None else str(evidence.problem)
+        return Judgement(Verdict.NOT_EVALUABLE, why)
+    return _judged(obligation, limits, evidence, cohorts)
+
+
+def _judged(
+    obligation: Obligation, limits: Limits, evidence: StageEvidence, cohorts: Collection[Cohort]
+) -> Judgement:
+    of_groups = obligation.rule.scope is Scope.GROUPS
+    family = [
+        estimate
+        for estimate in evidence.estimates
+        if estimate.metric == obligation.rule.metric and bool(estimate.cohort) == of_groups
+    ]
+    if not of_groups:
+        return judge(limits, family, expected=[{}])
+    references = {(name, estimate.reference) for estimate in family for name in estimate.cohort}
+    return judge(
+        limits,
+        family,
+        expected=[cohort for cohort in cohorts if not any(pair in references for pair in cohort.items())],
+    )
+
+
+def _blocks(verdict: Verdict, on_inconclusive: OnInconclusive) -> bool:
+    if verdict is Verdict.INCONCLUSIVE:
+        return on_inconclusive is OnInconclusive.REFUSE
+    return verdict in (Verdict.FAILED, Verdict.NOT_EVALUABLE)
+
+
+def _rule_view(obligation: Obligation) -> RuleView:
+    rule = obligation.rule
+    return RuleView(
+        metric=rule.metric,
+        floor=rule.floor,
+        ceiling=rule.ceiling,
+        confidence=rule.confidence,
+        minimum_rows=rule.minimum_rows,
+        minimum_events=rule.minimum_events,
+        on_inconclusive=obligation.on_inconclusive,
+        source=rule.source,
+    )
+
+
+# --- deciding --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Everything a decision is made from.
+
+    Attributes:
+        version: the version decided on.
+        title: the model's title for people.
+        owner: who answers for the model.
+        tier: its tier with reasons.
+        champion: the champion's case in one sentence.
+        bound: the digests the evidence must be about.
+        obligations: every control of the policy for this model.
+        stages: what each stage left behind, by stage.
+        evidence: stage -> digest of its evidence.
+        predictions: digest of the frozen predictions, if the model was scored.
+        uses: earlier uses of the same evaluation data.
+    """
+
+    version: ModelVersion
+    title: str
+    owner: str
+    tier: TierDecision
+    champion: str
+    bound: BoundDigests
+    obligations: Sequence[Obligation]
+    stages: Mapping[str, StageEvidence]
+    evidence: Mapping[str, str]
+    predictions: str | None
+    uses: EvaluationUses
+
+    @property
+    def cohorts(self) -> tuple[Cohort, ...]:
+        """Every group found in the data, from the selection rates that every scored group has."""
+        return tuple(
+            estimate.cohort
+            for evidence in self.stages.values()
+            for estimate in evidence.estimates
+            if estimate.metric == "selection_rate" and estimate.cohort
+        )
+
+
+def decide(
+    submission: Submission, *, kind: Kind, identifier: str, decided_at: str, actor: Actor, tool: Tool
+) -> DecisionRecord:
+    """Judge every control and decide; fails closed.
+
+    Args:
+        submission: the evidence and what is asked of it.
+        kind: decision or preview.
+        identifier: unique identifier of the record.
+        decided_at: UTC instant, ISO 8601.
+        actor: who asked.
+        tool: what computes it.
+    """
+    controls = tuple(
+        assess(
+            obligation,
+            submission.stages.get(obligation.control.asset),
+            current=submission.bound,
+            cohorts=submission.cohorts,
+        )
+        for obligation in submission.obligations
+    )
+    problems = {
+        stage: evidence.problem
+        for stage, evidence in submission.stages.items()
+        if evidence.problem is not None and evidence.problem.blame is Blame.UNAVAILABLE
+    }
+    needed = {control.asset for control in controls if control.blocks}
+    not_evaluated = tuple(
+        dict.fromkeys(str(problem) for stage, problem in problems.items() if stage in needed)
+    )
+    releasable = bool(controls) and not any(control.blocks for control in controls)
+    findings = _findings(controls, owner=submission.owner)
+    return DecisionRecord(
+        schema=SCHEMA,
+        id=identifier,
+        kind=kind,
+        model=submission.version.key,
+        title=submission.title,
+        tier=submission.tier.tier,
+        tier_reasons=tuple(str(reason) for reason in submission.tier.reasons),
+        verdict=Outcome.RELEASABLE if releasable else Outcome.REFUSED,
+        headline=_headline(controls, releasable=releasable, not_evaluated=not_evaluated),
+        not_evaluated=not_evaluated,
+        decided_at=decided_at,
+        actor=actor,
+        tool=tool,
+        owner=submission.owner,
+        champion=submission.champion,
+        approvals=(),
+        bound=submission.bound,
+        evidence=submission.evidence,
+        predictions=submission.predictions,
+        uses=submission.uses,
+        controls=controls,
+        findings=findings,
+        estimates=tuple(
+            estimate for stage in sorted(submission.stages) for estimate in submission.stages[stage].estimates
+        ),
+    )
+
+
+def _findings(controls: Sequence[ControlResult], *, owner: str) -> tuple[Finding, ...]:
+    owed = [
+        control
+        for control in controls
+        if control.blocks or control.verdict in (Verdict.INCONCLUSIVE, Verdict.WAIVED)
+    ]
+    return tuple(
+        Finding(
+            control=control.id,
+            verdict=control.verdict,
+            blocks=control.blocks,
+            message=f"{control.title}: {control.reason}",
+            owner=owner,
+            next_action=control.remedy,
+        )
+        for control in sorted(owed, key=lambda control: not control.blocks)
+    )
+
+
+def _headline(controls: Sequence[ControlResult], *, releasable: bool, not_evaluated: Sequence[str]) -> str:
+    required = [control for control in controls if control.verdict is not Verdict.NOT_APPLICABLE]
+    if releasable:
+        passed = sum(control.verdict is Verdict.PASSED for control in required)
+        return f"Releasable: {passed} of {len(required)} required controls passed."
+    if not_evaluated:
+        return f"Refused, because it could not be evaluated: {not_evaluated[0]}"
+    blocking = [control for control in required if control.blocks]
+    if not blocking:
+        return "Refused: no control was judged."
+    first = blocking[0]
+    more = f" (and {len(blocking) - 1} more)" if len(blocking) > 1 else ""
+    return f"Refused: {first.title} is {first.verdict.replace('_', ' ')}{more}. {first.reason}"
+
+
+# --- clearance -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Clearance:
+    """Whether a recorded decision still holds for what is in the registry now.
+
+    Attributes:
+        model: the written form `name@version`.
+        record: digest of the decision's record; None when there is none.
+        reasons: why it may not be released, each with what to do; empty when cleared.
+    """
+
+    model: str
+    record: str | None
+    reasons: tuple[str, ...]
+
+    @property
+    def cleared(self) -> bool:
+        """Whether nothing stands against the release."""
+        return not self.reasons
+
+
+def clear(
+    record: DecisionRecord,
+    *,
+    record_digest: str,
+    version: ModelVersion,
+    current: BoundDigests,
+    obligations: Sequence[Obligation],
+    restores_champion: bool = False,
+) -> Clearance:
+    """Hold a decision against the present state of everything it depends on.
+
+    Args:
+        record: the newest decision by ledger sequence, its signature verified.
+        record_digest: its digest.
+        version: the version to be released.
+        current: digests of what is there now.
+        obligations: what policy asks of the model now.
+        restores_champion: whether the version is the ledger's champion already (or its release was
+            started and not finished), so that its own alias is no reason against it.
+    """
+    again = f"Run `model-risk review {version}` again"
+    reasons: list[str] = []
+    if record.kind is not Kind.DECISION or record.model != version.key:
+        reasons.append(
+            f"The record is a {record.kind} about {record.model}, not a decision about {version}. {again}"
+        )
+    if record.verdict is not Outcome.RELEASABLE:
+        reasons.append(f"The newest decision is {record.verdict}. {record.headline}")
+    changed = [
+        name for name in current.changed_since(record.bound) if not (restores_champion and name == "champion")
+    ]
+    if changed:
+        reasons.append(f"Changed since the decision, or unreadable now: {', '.join(changed)}. {again}")
+    judged = {control.id: control for control in record.controls}
+    for obligation in obligations:
+        control = judged.get(obligation.control.id)
+        if control is None:
+            reasons.append(f"{obligation.control.id} was never judged. {again}")
+        elif obligation.is_required and control.blocks is not _blocks(
+            control.verdict, obligation.on_inconclusive
+        ):
+            reasons.append(f"{control.id} is {control.verdict}, but the record does not treat it so. {again}")
+        elif obligation.is_required and control.blocks and record.verdict is Outcome.RELEASABLE:
+            reasons.append(f"{control.id} is {control.verdict}. {control.remedy}")
+    return Clearance(version.key, record_digest, tuple(reasons))

@@ -4,7 +4,7 @@ What does not belong here: verdicts (`modelrisk.verdicts`) and the signed decisi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from modelrisk.errors import ModelRiskError
@@ -69,12 +69,25 @@ class BoundDigests:
     catalogue: str
     waivers: tuple[str, ...] = ()
 
-    def changed_since(self, earlier: "BoundDigests") -> tuple[str, ...]:
-        """Names of the digests that differ from `earlier`, in declaration order; unread counts as changed."""
+    def only(self, *names: str) -> "BoundDigests":
+        """The same digests, keeping of the optional ones just those named: what a stage depends on."""
+        kept = {"policy", "catalogue", "waivers", *names}
+        return replace(self, **{name: None for name in self.__dataclass_fields__ if name not in kept})
+
+    def contradicted_by(self, current: "BoundDigests") -> tuple[str, ...]:
+        """Names of the digests a stage depended on that are another now: its evidence is stale."""
         return tuple(
             name
             for name in self.__dataclass_fields__
-            if getattr(self, name) != getattr(earlier, name) or getattr(self, name) is None
+            if getattr(self, name) is not None and getattr(self, name) != getattr(current, name)
+        )
+
+    def changed_since(self, earlier: "BoundDigests") -> tuple[str, ...]:
+        """Names of the digests that differ from `earlier`; a model that cannot be read now always does."""
+        return tuple(
+            name
+            for name in self.__dataclass_fields__
+            if getattr(self, name) != getattr(earlier, name) or (name == "model" and self.model is None)
         )
 
 
@@ -99,3 +112,41 @@ class StageEvidence:
     not_applicable: Mapping[str, str] = field(default_factory=dict[str, str])
     problem: Problem | None = None
     tables: Mapping[str, Table] = field(default_factory=dict[str, Table])
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One version's frozen predictions on the evaluation data.
+
+    Attributes:
+        version: the version scored.
+        digest: digest of the predictions table; None when there is none.
+        rows: rows scored.
+        isolation: what the model was kept from while it ran.
+        seconds: wall-clock seconds of scoring; 0 when reused.
+        reused: whether they had been made before, from the same bytes.
+        problem: why there are none.
+    """
+
+    version: ModelVersion
+    digest: str | None
+    rows: int = 0
+    isolation: str = ""
+    seconds: float = 0.0
+    reused: bool = False
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The version's predictions and, where there is a champion to compare with, the champion's.
+
+    Attributes:
+        bound: what they depend on.
+        candidate: the version under review.
+        champion: the champion; None when nothing is to be compared.
+    """
+
+    bound: BoundDigests
+    candidate: Scored
+    champion: Scored | None

@@ -286,7 +286,8 @@ def _sentence(limits: Limits, cell: Cell) -> str:
         size = intervals.METHODS[estimate.method].size(estimate.inputs)
         if cell.rows_needed is None:
             return f"{measured}; the value lies on the limit, more rows alone will not settle it"
-        return f"{measured}; about {cell.rows_needed:,} rows in its smallest cell would settle it ({size.rows:,} now)"
+        settled = f"about {cell.rows_needed:,} rows in its smallest cell would settle it"
+        return f"{measured}; {settled} ({size.rows:,.0f} now)"
     return measured
 
 

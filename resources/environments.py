@@ -78,6 +78,7 @@ class Settings:
         governance: directory of policy and intake files.
         tracking_uri: MLflow tracking and registry URI.
         signing_key: private key that signs decisions.
+        dagster_home: the Dagster instance's directory.
         scoring_seconds: wall-clock limit of scoring one model on one data set.
         scoring_megabytes: memory limit of the scoring process.
     """
@@ -86,6 +87,7 @@ class Settings:
     governance: Path
     tracking_uri: str
     signing_key: Path
+    dagster_home: Path
     scoring_seconds: float = 1800.0
     scoring_megabytes: int = 8192
     circumstances: Circumstances = field(default_factory=lambda: Circumstances.from_environment(os.environ))
@@ -104,6 +106,7 @@ class Settings:
             governance=Path(variables.get("MODEL_RISK_GOVERNANCE") or "governance").absolute(),
             tracking_uri=variables.get("MLFLOW_TRACKING_URI") or home.registry_uri,
             signing_key=Path(variables.get("MODEL_RISK_SIGNING_KEY") or home.signing_key).absolute(),
+            dagster_home=Path(variables.get("DAGSTER_HOME") or home.dagster).absolute(),
             scoring_seconds=_positive(variables, "MODEL_RISK_SCORING_SECONDS", 1800.0),
             scoring_megabytes=int(_positive(variables, "MODEL_RISK_SCORING_MEGABYTES", 8192)),
             circumstances=Circumstances.from_environment(variables),
@@ -129,6 +132,9 @@ class Settings:
                 signing_key=moved.signing_key
                 if settings.signing_key == settings.home.signing_key
                 else settings.signing_key,
+                dagster_home=moved.dagster
+                if settings.dagster_home == settings.home.dagster
+                else settings.dagster_home,
             )
         if governance is not None:
             settings = replace(settings, governance=governance.absolute())

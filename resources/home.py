@@ -71,6 +71,11 @@ class Home:
         return self.path / "stages"
 
     @property
+    def packs(self) -> Path:
+        """Evidence packs, one file a decision."""
+        return self.path / "packs"
+
+    @property
     def work(self) -> Path:
         """Scratch space: converted files, predictions in the making, spilled queries."""
         return self.path / "work"

@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 
@@ -19,6 +19,8 @@ from modelrisk.errors import Unavailable
 from modelrisk.evidence import canonical_bytes, decoded
 from modelrisk.identity import ModelVersion
 from resources.evidence_store import EvidenceStore
+
+T = TypeVar("T")
 
 
 class StageStore(dg.IOManager):
@@ -54,6 +56,14 @@ class StageStore(dg.IOManager):
         digest = self.digest(context.asset_key, context.partition_key)
         return decoded(context.dagster_type.typing_type, self._evidence.get(digest))
 
+    def newest(self, cls: type[T], asset_key: dg.AssetKey, version: ModelVersion) -> T:
+        """The newest value of a stage for a version, for readers outside a run.
+
+        Raises:
+            Unavailable: the stage was never materialized for this version.
+        """
+        return decoded(cls, self._evidence.get(self.digest(asset_key, version.key)))
+
     def digest(self, asset_key: dg.AssetKey, partition: str) -> str:
         """Digest of a stage's newest value.
 
@@ -72,4 +82,6 @@ class StageStore(dg.IOManager):
             ) from error
 
     def _pointer(self, asset_key: dg.AssetKey, partition: str) -> Path:
-        return self._directory.joinpath(*asset_key.path) / f"{ModelVersion.from_key(partition).file_stem}.json"
+        return (
+            self._directory.joinpath(*asset_key.path) / f"{ModelVersion.from_key(partition).file_stem}.json"
+        )

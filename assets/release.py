@@ -1,0 +1,144 @@
+"""Release: the decision, whether it still holds, and the promotion below it.
+
+`clearance` and `promotion` carry no automation condition, and `promotion` clears by itself: no run that
+leaves out a check, loosens its severity or selects only the last step can promote what was refused.
+
+What does not belong here: the algebra of decisions (`modelrisk.decisions`), the steps of a promotion
+(`resources.releases`).
+"""
+
+import dagster as dg
+
+from assets.evaluation import champion_comparison, fairness, predictions, quality
+from assets.inventory import intake, lineage
+from assets.materializations import materialized, plotted, table, version_of
+from assets.partitions import MODEL_VERSIONS
+from assets.validation import evaluation_data
+from modelrisk.cases import Case, IntakeRecord
+from modelrisk.decisions import Clearance
+from modelrisk.documents.decision_report import as_markdown
+from modelrisk.records import Predictions, StageEvidence
+from resources.decider import Decider
+from resources.decision_register import Registered
+from resources.releases import Promoted, Refused, Releases
+
+
+class ReviewConfig(dg.Config):
+    """How a decision is made."""
+
+    fresh: bool = False
+    """Decide anew even if the same inputs have been decided before."""
+    preview: bool = False
+    """Judge without deciding: nothing is signed, nothing can be released."""
+
+
+class ReleaseConfig(dg.Config):
+    """Who asks for a promotion, and why; both are recorded."""
+
+    by: str
+    reason: str
+
+
+@dg.asset(
+    key=["release", "decision"],
+    group_name="release",
+    partitions_def=MODEL_VERSIONS,
+    kinds={"json"},
+    code_version="1",
+    ins={
+        "intake": dg.AssetIn(intake.key),
+        "case": dg.AssetIn(lineage.key),
+        "evaluation_data": dg.AssetIn(evaluation_data.key),
+        "predictions": dg.AssetIn(predictions.key),
+        "quality": dg.AssetIn(quality.key),
+        "fairness": dg.AssetIn(fairness.key),
+        "champion_comparison": dg.AssetIn(champion_comparison.key),
+    },
+    description="The signed decision: releasable or refused, with what binds it and what to do.",
+)
+def decision(
+    context: dg.AssetExecutionContext,
+    config: ReviewConfig,
+    intake: IntakeRecord,
+    case: Case,
+    evaluation_data: StageEvidence,
+    predictions: Predictions,
+    quality: StageEvidence,
+    fairness: StageEvidence,
+    champion_comparison: StageEvidence,
+    decider: dg.ResourceParam[Decider],
+) -> dg.MaterializeResult[Registered]:
+    """Every control of the tier judged; a refusal is a result, not a failure of the run."""
+    stages = (evaluation_data, quality, fairness, champion_comparison)
+    registered = decider.decide(intake, case, predictions, stages, fresh=config.fresh, preview=config.preview)
+    record = registered.record
+    context.log.info("%s: %s", record.model, record.headline)
+    return materialized(
+        registered,
+        shown={
+            "verdict": record.verdict.value,
+            "headline": record.headline,
+            "report": dg.MetadataValue.md(as_markdown(record)),
+            "tier": record.tier,
+            "record digest": registered.digest,
+            "ledger entry": registered.sequence,
+            **plotted(estimate for control in record.binding for estimate in control.estimates),
+        },
+    )
+
+
+@dg.asset(
+    key=["release", "clearance"],
+    group_name="release",
+    partitions_def=MODEL_VERSIONS,
+    kinds={"mlflow"},
+    code_version="1",
+    deps=[decision],
+    description="Whether the newest decision still holds for the bytes now in the registry.",
+)
+def clearance(
+    context: dg.AssetExecutionContext, releases: dg.ResourceParam[Releases]
+) -> dg.MaterializeResult[Clearance]:
+    """Record, ledger, evidence, documents, data and model bytes, all read again."""
+    cleared = releases.clearance(version_of(context))
+    return materialized(
+        cleared,
+        shown={
+            "cleared": dg.MetadataValue.bool(cleared.cleared),
+            "decision": cleared.record,
+            "reasons": table([{"reason": reason} for reason in cleared.reasons]),
+        },
+    )
+
+
+@dg.asset(
+    key=["release", "promotion"],
+    group_name="release",
+    partitions_def=MODEL_VERSIONS,
+    kinds={"mlflow"},
+    code_version="1",
+    deps=[clearance],
+    description="The registry alias moved to this version; refuses by itself whatever is not cleared.",
+)
+def promotion(
+    context: dg.AssetExecutionContext, config: ReleaseConfig, releases: dg.ResourceParam[Releases]
+) -> dg.MaterializeResult[Promoted]:
+    """Started → alias → tags → read back → finished; resumable at every step."""
+    version = version_of(context)
+    outcome = releases.promote(version, by=config.by, reason=config.reason)
+    if isinstance(outcome, Refused):
+        raise dg.Failure(
+            description=f"{version} is not cleared: {' '.join(outcome.clearance.reasons)}",
+            allow_retries=False,
+        )
+    return materialized(
+        outcome,
+        shown={
+            "champion": outcome.model,
+            "alias": outcome.alias,
+            "previous champion": outcome.previous or "none",
+            "by": outcome.by,
+            "reason": outcome.reason,
+            "decision": outcome.record,
+        },
+    )

@@ -1,0 +1,73 @@
+"""The gates on the stages, generated from the control catalogue: one check for each control.
+
+A check computes its verdict by the very function the decision uses, on the evidence its stage just left
+behind. It never decides by itself: a release needs the signed decision and its clearance.
+
+What does not belong here: what a control means (`modelrisk.standards.controls`) or demands (policy).
+"""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from assets.evaluation import champion_comparison, fairness, quality
+from assets.inventory import intake, lineage
+from assets.partitions import MODEL_VERSIONS
+from assets.validation import evaluation_data
+from checks.gate import gate
+from modelrisk.cases import Case, IntakeRecord
+from modelrisk.catalogue import Catalogue, Control
+from modelrisk.decisions import assess
+from modelrisk.policy import obligations
+from modelrisk.records import StageEvidence
+from resources.governance import Governance
+
+
+_STAGES: dict[dg.AssetKey, type[StageEvidence | IntakeRecord | Case]] = {
+    intake.key: IntakeRecord,
+    lineage.key: Case,
+    evaluation_data.key: StageEvidence,
+    quality.key: StageEvidence,
+    fairness.key: StageEvidence,
+    champion_comparison.key: StageEvidence,
+}
+
+
+def stage_checks(catalogue: Catalogue) -> list[dg.AssetChecksDefinition]:
+    """One check definition for each stage, with one check for each control the stage carries."""
+    return [
+        _checks_of(key, value_type, controls)
+        for key, value_type in _STAGES.items()
+        if (controls := [c for c in catalogue.controls.values() if c.asset == "/".join(key.path)])
+    ]
+
+
+def _checks_of(key: dg.AssetKey, value_type: type, controls: Sequence[Control]) -> dg.AssetChecksDefinition:
+    specs = [
+        dg.AssetCheckSpec(
+            name=control.id,
+            asset=key,
+            description=f"{control.title}. To pass: {control.how_to_pass}",
+            partitions_def=MODEL_VERSIONS,
+        )
+        for control in controls
+    ]
+
+    def judged(
+        stage: StageEvidence | IntakeRecord | Case,  # narrowed below to the stage's own type
+        declared: IntakeRecord,
+        governance: dg.ResourceParam[Governance],
+    ) -> Iterator[dg.AssetCheckResult]:
+        evidence = stage if isinstance(stage, StageEvidence) else stage.evidence
+        policy, catalogue = governance.policy(), governance.catalogue()
+        for obligation in obligations(policy, catalogue, declared.tier, declared.intake):
+            if obligation.control.asset == evidence.stage:
+                yield gate(assess(obligation, evidence, current=evidence.bound))
+
+    judged.__annotations__["stage"] = value_type
+    return dg.multi_asset_check(
+        name=f"{'_'.join(key.path)}_gates",
+        specs=specs,
+        ins={"stage": dg.AssetIn(key), "declared": dg.AssetIn(intake.key)},
+        can_subset=False,
+    )(judged)

@@ -1,0 +1,88 @@
+"""The command line: `model-risk`.
+
+Commands return an exit code; this module turns errors into the others. 1 always means *refused or broken*,
+never a bug of ours: that is 70.
+
+What does not belong here: any command's work.
+"""
+
+import sys
+import traceback
+from typing import Annotated
+
+import click
+import typer
+
+from modelrisk.decisions import ExitCode
+from modelrisk.errors import CallerMistake, IntegrityError, ModelRiskError
+from pipelines.cli import demonstrating, governing, options, proving, reviewing, serving
+from resources.environments import Settings, switch_off_telemetry
+
+app = typer.Typer(
+    name="model-risk",
+    help="Signed release decisions for machine-learning models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(demonstrating.demo)
+app.command()(governing.init)
+app.command()(governing.check)
+app.command()(reviewing.review)
+app.command()(reviewing.release)
+app.command()(proving.card)
+app.command()(proving.pack)
+app.command()(proving.verify)
+app.add_typer(proving.ledger, name="ledger")
+app.command()(serving.sync)
+app.command()(serving.dev)
+
+
+@app.callback(invoke_without_command=True)
+def shared(
+    context: typer.Context,
+    *,
+    home: options.Home = None,
+    governance: options.GovernanceDirectory = None,
+    tracking_uri: options.TrackingUri = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Signed release decisions for machine-learning models."""
+    settings = Settings.from_environment()
+    if version:
+        sys.stdout.write(f"model-risk {settings.circumstances.tool.version}\n")
+        raise typer.Exit
+    context.obj = settings.at(home=home, governance=governance, tracking_uri=tracking_uri)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; prints errors, never a traceback of an expected one."""
+    switch_off_telemetry()
+    command = typer.main.get_command(app)
+    try:
+        return int(command.main(args=arguments, prog_name="model-risk", standalone_mode=False) or 0)
+    except click.exceptions.Abort:
+        sys.stderr.write("Interrupted; nothing that was recorded is lost.\n")
+        return ExitCode.NOT_ATTEMPTED
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.NOT_ATTEMPTED
+    except CallerMistake as error:
+        sys.stderr.write(f"✗ {error}\n")
+        return ExitCode.NOT_ATTEMPTED
+    except IntegrityError as error:
+        sys.stderr.write(f"✗ {error}\n")
+        return ExitCode.REFUSED
+    except ModelRiskError as error:
+        sys.stderr.write(f"✗ {error}\n")
+        return ExitCode.NOT_EVALUATED
+    except Exception:  # noqa: BLE001 - the process boundary: Python would exit 1, which here means *refused*
+        traceback.print_exc()
+        sys.stderr.write("✗ This is a bug in model-risk, not a verdict. Please report the lines above.\n")
+        return ExitCode.INTERNAL_ERROR
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(run())

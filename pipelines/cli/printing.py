@@ -1,0 +1,77 @@
+"""How outcomes look on a terminal, and where text goes.
+
+What does not belong here: what an outcome says (`modelrisk.documents`).
+"""
+
+import sys
+from pathlib import Path
+
+from modelrisk.decisions import DecisionRecord
+from modelrisk.documents.decision_report import NOT_A_DECISION, as_rows, outcome_words
+from modelrisk.errors import CallerMistake
+from modelrisk.verdicts import Verdict
+
+_STYLES = {
+    Verdict.PASSED: "green",
+    Verdict.FAILED: "bold red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.NOT_EVALUABLE: "bold magenta",
+    Verdict.WAIVED: "cyan",
+    Verdict.NOT_APPLICABLE: "dim",
+}
+
+
+def put(text: str, *, output: Path | None) -> None:
+    """Text to a file, or to standard output as it is.
+
+    Raises:
+        CallerMistake: the file cannot be written.
+    """
+    if output is None:
+        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        return
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CallerMistake(
+            found=f"an output file {output} that cannot be written ({error.strerror or error})",
+            expected="a writable place",
+            remedy="Choose another --output",
+        ) from error
+
+
+def decision_text(record: DecisionRecord, digest: str | None) -> str:
+    """The decision as a table for a terminal; colours only where the terminal has them."""
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    buffer = StringIO()
+    console = Console(file=buffer, force_terminal=sys.stdout.isatty(), width=_width())
+    colour = "green" if record.exit_code == 0 else "red"
+    console.print(Text(f"{outcome_words(record)}: {record.model}", style=f"bold {colour}"))
+    console.print(Text(f"{record.headline}\n"))
+    table = Table(show_edge=False, pad_edge=False, header_style="bold")
+    for name in ("gate", "verdict", "measured", "limit", "margin"):
+        table.add_column(name, overflow="fold")
+    for row in as_rows(record):
+        style = _STYLES[row.verdict]
+        cells = (row.control, Text(row.words, style=style), row.measured, row.limit, row.margin)
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))
+    console.print(table)
+    for finding in record.findings:
+        mark = "blocks" if finding.blocks else "finding"
+        console.print(Text(f"\n{mark}: {finding.control} (owner {finding.owner})", style="bold"))
+        console.print(Text(f"  {finding.message}"))
+        console.print(Text(f"  → {finding.next_action}"))
+    console.print(Text(f"\n{NOT_A_DECISION}" if digest is None else f"\nrecord {digest}", style="dim"))
+    return buffer.getvalue()
+
+
+def _width() -> int:
+    import shutil
+
+    return max(100, min(shutil.get_terminal_size((120, 40)).columns, 180))

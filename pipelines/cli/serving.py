@@ -1,0 +1,64 @@
+"""Commands that serve: `dev` and `sync`."""
+
+import os
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from modelrisk.decisions import ExitCode
+from pipelines.cli import options
+from pipelines.cli.printing import put
+
+
+def sync(
+    context: typer.Context,
+    *,
+    home: options.Home = None,
+    governance: options.GovernanceDirectory = None,
+    tracking_uri: options.TrackingUri = None,
+) -> int:
+    """Add a Dagster partition for every version in the registry."""
+    from pipelines import runs
+    from resources.assembly import Platform
+
+    platform = Platform(
+        options.settings_for(context, home=home, governance=governance, tracking_uri=tracking_uri)
+    )
+    versions = list(platform.registry.versions())
+    added = runs.add_partitions(platform, versions)
+    put(f"✓ {len(versions)} versions in the registry, {added} new in Dagster", output=None)
+    return ExitCode.RELEASABLE
+
+
+def dev(
+    context: typer.Context,
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 3000,
+    home: options.Home = None,
+    governance: options.GovernanceDirectory = None,
+    tracking_uri: options.TrackingUri = None,
+) -> int:
+    """Start webserver and daemon on the platform the command line uses; stop with Ctrl-C."""
+    from pipelines import runs
+    from resources.assembly import Platform
+
+    settings = options.settings_for(context, home=home, governance=governance, tracking_uri=tracking_uri)
+    platform = Platform(settings)
+    runs.add_partitions(platform, list(platform.registry.versions()))
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(settings.dagster_home),
+        "MODEL_RISK_HOME": str(settings.home.path),
+        "MODEL_RISK_GOVERNANCE": str(settings.governance),
+        "MODEL_RISK_SIGNING_KEY": str(settings.signing_key),
+        "MLFLOW_TRACKING_URI": settings.tracking_uri,
+    }
+    put(f"Dagster at http://{host}:{port} (home {settings.home.path})", output=None)
+    command = [sys.executable, "-m", "dagster", "dev", "-m", "pipelines.definitions", "-h", host, "-p", str(port)]
+    try:
+        return subprocess.run(command, env=environment, check=False, cwd=settings.home.path).returncode  # noqa: S603 - our own interpreter and arguments
+    except KeyboardInterrupt:
+        return ExitCode.RELEASABLE
