@@ -338,9 +338,17 @@ class SqliteLedger:
 
 def _opened(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"file:{quote(os.fspath(path.absolute()))}?mode={mode}"
-    return sqlite3.connect(
+    # A reader that stops half way may be closed by the garbage collector in another thread.
+    connection = sqlite3.connect(
         uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
+    connection.text_factory = _text
+    return connection
+
+
+def _text(data: bytes) -> str:
+    # Bytes that are no UTF-8 make an entry that cannot be believed; they must not stop the one who looks.
+    return data.decode("utf-8", errors="surrogateescape")
 
 
 def _entry(row: tuple[int, str, str, str, str | None, str, str, str]) -> Event | Unreadable:
