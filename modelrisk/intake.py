@@ -449,7 +449,9 @@ def _texts(document: Document) -> Iterator[Fault]:
 
 def _owner(document: Document) -> Iterator[Fault]:
     owner = document.at("owner")
-    if isinstance(owner, str) and owner.strip() and not (_EMAIL.fullmatch(owner) or _TEAM.fullmatch(owner)):
+    if not isinstance(owner, str) or not owner.strip() or unreadable_characters(owner):
+        return
+    if not (_EMAIL.fullmatch(owner) or _TEAM.fullmatch(owner)):
         yield document.fault(
             "owner",
             found=shown(owner),

@@ -83,12 +83,6 @@ def _rule(control: str, rule: "_RuleYaml", document: Document) -> Rule:
         overrides = dict.fromkeys(rule.tiers, declared)
     else:
         overrides = declared
-    places = [_place(document, *path)]
-    # An override that changes one key of a rule is cited beside the rule's own line.
-    for key in ("floor", "ceiling", "tiers"):
-        place = document.places.get((*path, key))
-        if place is not None and place.file != places[0].file:
-            places.append(place)
     return Rule(
         control=control,
         metric=rule.metric,
@@ -101,8 +95,17 @@ def _rule(control: str, rule: "_RuleYaml", document: Document) -> Rule:
         on_inconclusive=overrides,
         scope=rule.scope,
         direction=rule.direction,
-        sources=tuple(places),
+        sources=_sources(document, *path),
     )
+
+
+def _sources(document: Document, *path: str) -> tuple[Place, ...]:
+    """One line a file that has a say in the rule, the default first: where its first key stands there."""
+    first: dict[str, Place] = {}
+    for known, place in document.places.items():
+        if known[:-1] == path and (place.file not in first or place.line < first[place.file].line):
+            first[place.file] = place
+    return tuple(sorted(first.values(), key=lambda place: place.file == document.name))
 
 
 def _place(document: Document, *path: str | int) -> Place:
@@ -280,7 +283,7 @@ def _emptiness_faults(document: Document) -> Iterator[Fault]:
         for tier in _items(document.at("rules", control, "tiers"))
     }
     for tier in _keys(document.at("tiers")):
-        if tier not in required:
+        if tier.isdecimal() and int(tier) >= 1 and tier not in required:
             yield document.fault(
                 "tiers",
                 tier,
