@@ -306,8 +306,10 @@ def _record_checks(members: Mapping[str, bytes], found: Mapping[str, str]) -> It
 
 def _subject_check(statement: Statement, record: DecisionRecord) -> PackCheck:
     name = "record names its subject"
-    if [subject.name for subject in statement.subjects] != [record.model]:
-        return failed(name, f"the statement is not about {record.model} alone")
+    model = record.bound.model
+    about = [(subject.name, subject.digest if model else None) for subject in statement.subjects]
+    if about != [(record.model, model)]:
+        return failed(name, f"the statement is not about the bytes of {record.model} that were decided on")
     return passed(name, record.model)
 
 
