@@ -632,7 +632,7 @@ def _methods(estimates: Iterable[Estimate]) -> str:
     measured = [one for one in estimates if one.is_evaluable and one.method != "census"]
     if not measured:
         return ""
-    methods = ", ".join(sorted({text.visible(one.method).replace("_", " ") for one in measured}))
+    methods = ", ".join(sorted({text.method_words(one.method) for one in measured}))
     promises = " or ".join(
         f"{confidence * 100:g} % for each bound by itself ({coverage * 100:g} % for both together)"
         for confidence, coverage in sorted({(one.confidence, one.coverage) for one in measured})

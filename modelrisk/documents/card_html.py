@@ -6,6 +6,7 @@ is escaped; the few sentences that may carry Markdown (purpose, limits of use) a
 What does not belong here: what the card says (`modelrisk.documents.card`).
 """
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,14 @@ def told(words: str) -> "Markup":
     return Markup("").join(marked)
 
 
+def breakable(name: str) -> "Markup":
+    """A long identifier that may break after its underscores and slashes."""
+    from markupsafe import Markup, escape
+
+    pieces = (escape(piece) for piece in re.split(r"(?<=[_/])", text.visible(name)))
+    return Markup("<wbr>").join(pieces)
+
+
 @lru_cache(maxsize=1)
 def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -70,10 +79,10 @@ def _environment() -> "Environment":
         visible=text.visible,
         prose=prose,
         told=told,
+        breakable=breakable,
         instant=text.instant_words,
         rows=text.count,
-        rows_words=text.rows_words,
-        metric_words=text.metric_words,
+        method_words=text.method_words,
     )
     return environment
 

@@ -46,6 +46,15 @@ _METRIC_WORDS = {
     "rows_seen_in_training": "Rows seen in training",
     "ids_seen_in_training": "Identifiers seen in training",
 }
+_METHOD_WORDS = {
+    "clopper_pearson": "Clopper–Pearson",
+    "delong_newcombe": "the wider of DeLong and Newcombe",
+    "newcombe_paired": "Newcombe for paired proportions",
+    "paired_delong": "DeLong for paired curves",
+    "student_mean": "Student’s t",
+    "wald_normal": "Wald",
+    "census": "a count of all rows",
+}
 _SHARES = frozenset(
     {
         "accuracy",
@@ -134,6 +143,11 @@ def metric_words(metric: str) -> str:
     return _METRIC_WORDS.get(metric, words[:1].upper() + words[1:])
 
 
+def method_words(method: str) -> str:
+    """An interval method's name for people."""
+    return _METHOD_WORDS.get(method, visible(method.replace("_", " ")))
+
+
 def group_words(group: str | None) -> str:
     """A group's name; a missing value is a group of its own."""
     return "(missing)" if group is None else visible(group) if group else "(empty)"
@@ -173,7 +187,7 @@ def instant_words(instant: str) -> str:
 
 def number(metric: str, value: float) -> str:
     """One value of a metric: `81.2 %`, `+1.4 pp`, `0.812`, `3`."""
-    decimals = 0 if _is_count(metric, value) else _decimals(metric, [value])
+    decimals = 0 if value == 0 or _is_count(metric, value) else _decimals(metric, [value])
     return _with_unit(metric, _digits(metric, value, decimals))
 
 

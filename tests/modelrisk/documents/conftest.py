@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 import pytest
 
 from modelrisk.decisions import (
-    PREDICATE_TYPE,
     SCHEMA,
     Actor,
     ControlResult,
@@ -92,7 +91,7 @@ def counted(metric: str, value: float, *, n: int = 497) -> Estimate:
 _RACE = {"white": 415, "black": 51, "hispan": 31}
 _MARRIED: dict[str | None, int] = {"yes": 326, "no": 168, None: 3}
 _BY_GROUP = {
-    "auc": (0.791, 0.045, "delong"),
+    "auc": (0.791, 0.045, "delong_newcombe"),
     "accuracy": (0.887, 0.028, "clopper_pearson"),
     "precision": (0.921, 0.024, "clopper_pearson"),
     "true_positive_rate": (0.951, 0.019, "clopper_pearson"),
@@ -101,7 +100,7 @@ _BY_GROUP = {
     "false_negative_rate": (0.049, 0.019, "clopper_pearson"),
     "selection_rate": (0.909, 0.026, "clopper_pearson"),
     "base_rate": (0.882, 0.028, "clopper_pearson"),
-    "brier": (0.0913, 0.0104, "t"),
+    "brier": (0.0913, 0.0104, "student_mean"),
 }
 
 
@@ -131,7 +130,7 @@ RATIOS = (
         cohort={"race": "black"},
         group="black",
         reference="white",
-        method="mover",
+        method="melded_ratio",
     ),
     estimated(
         "selection_rate_ratio",
@@ -142,7 +141,7 @@ RATIOS = (
         cohort={"race": "hispan"},
         group="hispan",
         reference="white",
-        method="mover",
+        method="melded_ratio",
     ),
 )
 DIFFERENCES = (
@@ -155,7 +154,7 @@ DIFFERENCES = (
         cohort={"race": "black"},
         group="black",
         reference="white",
-        method="mover",
+        method="melded_difference",
     ),
     estimated(
         "true_positive_rate_difference",
@@ -166,7 +165,7 @@ DIFFERENCES = (
         cohort={"race": "hispan"},
         group="hispan",
         reference="white",
-        method="mover",
+        method="melded_difference",
     ),
 )
 MARRIED_RATIO = not_evaluable(
@@ -174,12 +173,12 @@ MARRIED_RATIO = not_evaluable(
     "the group has no favourable outcome to compare",
     cohort={"married": None},
     n=3,
-    method="mover",
+    method="melded_ratio",
     group="(missing)",
     reference="yes",
 )
 OVERALL = (
-    estimated("auc", 0.7908, 0.7297, 0.8429, method="logit_delong"),
+    estimated("auc", 0.7908, 0.7297, 0.8429, method="delong_newcombe"),
     estimated("accuracy", 0.8873, 0.8607, 0.9101),
     estimated("precision", 0.9207, 0.8951, 0.9412),
     estimated("true_positive_rate", 0.9512, 0.9304, 0.9668),
@@ -188,16 +187,16 @@ OVERALL = (
     estimated("false_negative_rate", 0.0488, 0.0332, 0.0696),
     estimated("selection_rate", 0.9094, 0.8852, 0.9297),
     estimated("base_rate", 0.8823, 0.8559, 0.9051),
-    estimated("brier", 0.0913, 0.0798, 0.1031, method="t"),
-    estimated("brier_gain", 0.0124, 0.0041, 0.0207, method="t"),
+    estimated("brier", 0.0913, 0.0798, 0.1031, method="student_mean"),
+    estimated("brier_gain", 0.0124, 0.0041, 0.0207, method="student_mean"),
 )
 CALIBRATION = (
-    estimated("calibration_slope", 0.871, 0.612, 1.131, method="likelihood"),
-    estimated("calibration_intercept", -0.142, -0.381, 0.096, method="likelihood"),
+    estimated("calibration_slope", 0.871, 0.612, 1.131, method="wald_normal"),
+    estimated("calibration_intercept", -0.142, -0.381, 0.096, method="wald_normal"),
 )
 COMPARISON = (
-    estimated("accuracy_difference", -0.006, -0.0191, 0.0068, method="paired"),
-    estimated("auc_difference", -0.0121, -0.0398, 0.0149, method="delong"),
+    estimated("accuracy_difference", -0.006, -0.0191, 0.0068, method="newcombe_paired"),
+    estimated("auc_difference", -0.0121, -0.0398, 0.0149, method="delong_newcombe"),
 )
 CENSUS = (
     counted("intake_missing", 0.0),
@@ -526,7 +525,6 @@ CONTROL_LIMITATIONS = {
 def record() -> DecisionRecord:
     """Refused, with a control of every verdict."""
     assert {control.verdict for control in RECORD.controls} == set(Verdict)
-    assert PREDICATE_TYPE
     return RECORD
 
 
@@ -596,6 +594,71 @@ def card_of() -> Callable[[DecisionRecord], ModelCard]:
 def bare_card(unknown: DecisionRecord) -> ModelCard:
     """The card of a model that nobody told anything about."""
     return model_card(unknown, record_digest=DIGEST, intake=None, lineage=None, stages=())
+
+
+@pytest.fixture
+def hostile_everywhere() -> Callable[[str], ModelCard]:
+    """Builds a card with the same text in every place that holds other people's words."""
+
+    def build(words: str) -> ModelCard:
+        controls = tuple(
+            replace(control, title=words, reason=words, remedy=words, why_required=(words,))
+            for control in CONTROLS
+        )
+        finding = Finding("auc_above_floor", Verdict.FAILED, True, words, words, words)
+        estimates = tuple(
+            replace(one, cohort={words: words} if one.cohort else {}, group=one.group and words)
+            for one in RECORD.estimates
+        )
+        record = replace(
+            RECORD,
+            model=ModelVersion(words, "2").key,
+            title=words,
+            headline=words,
+            owner=words,
+            champion=words,
+            tier_reasons=(words,),
+            not_evaluated=(words,),
+            actor=Actor("user", words),
+            controls=controls,
+            findings=(finding,),
+            estimates=estimates,
+        )
+        intake = replace(
+            INTAKE,
+            purpose=words,
+            limitations=(words,),
+            out_of_scope=(words,),
+            developers=(words,),
+            validator=words,
+            system=words,
+            third_parties=(words,),
+            retirement=words,
+            data=replace(INTAKE.data, evaluation=words, label=words, sensitive=(words,)),
+        )
+        lineage = replace(
+            LINEAGE,
+            params={words: words},
+            tags={"license": words},
+            requirements=(words,),
+            description=words,
+            experiment=words,
+            source=words,
+            datasets=(DatasetInput(words, words, words, words, words),),
+            signature=Signature((ColumnSpec(words, "double"),), words),
+        )
+        stage = StageEvidence("validation/data", MODEL, BOUND, tables={words: ({words: words},)})
+        return model_card(
+            record,
+            record_digest=DIGEST,
+            intake=intake,
+            lineage=lineage,
+            stages=(stage,),
+            control_limitations={"auc_above_floor": words},
+            signer=words,
+        )
+
+    return build
 
 
 @pytest.fixture(params=sorted(HOSTILE))
