@@ -1,0 +1,217 @@
+"""A candidate against the champion on the same rows: accuracy, ranking and Brier score, paired.
+
+What does not belong here: which version is the champion, and by how much a candidate may be worse.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from modelrisk.estimates import Estimate, not_evaluable, rounded
+from modelrisk.metrics import discrimination
+from modelrisk.metrics.intervals import estimate
+from modelrisk.metrics.predictions import Run, Survey, column_of_numbers, is_class, real, surveyed, whole
+from modelrisk.records import Table
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+_METHODS = {
+    "accuracy_difference": "newcombe_paired",
+    "auc_difference": "paired_delong",
+    "brier_difference": "student_mean",
+}
+
+_QUADRANTS = ("both_right", "only_candidate", "only_reference", "both_wrong")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the pairing found.
+
+    Attributes:
+        estimates: accuracy, AUC and Brier difference, candidate minus champion.
+        disagreements: rows by who was right, with McNemar's p; empty when the rows cannot be paired.
+    """
+
+    estimates: tuple[Estimate, ...]
+    disagreements: Table
+
+
+def compared(
+    candidate: "ir.Table", champion: "ir.Table", *, run: Run, positive: str, confidence: float
+) -> Comparison:
+    """Compare two models row by row.
+
+    `accuracy_difference` is a paired difference of proportions, `auc_difference` paired DeLong,
+    `brier_difference` the mean per-row difference of squared errors, which lies in [-1, 1]. McNemar's exact p
+    is reported for people; it cannot show that a candidate is not worse, so nothing is gated on it.
+
+    Args:
+        candidate: canonical predictions of the candidate.
+        champion: canonical predictions of the champion, on exactly the same rows.
+        run: executes an expression.
+        positive: class text of the positive class.
+        confidence: confidence of each bound by itself.
+
+    Returns:
+        The three estimates; none is evaluable when the rows or labels of the two tables differ at all.
+    """
+    surveys = {
+        "candidate": surveyed(candidate, run=run, positive=positive),
+        "champion": surveyed(champion, run=run, positive=positive),
+    }
+    n = surveys["candidate"].rows
+    fault = _first(surveys, lambda survey: survey.prediction_fault)
+    if fault is not None:
+        return _refused(fault, n, confidence)
+    (counts,) = run(_counted(candidate, champion, positive))
+    fault = _unpaired(counts, n, surveys["champion"].rows)
+    if fault is not None:
+        return _refused(fault, n, confidence)
+    rank_fault = _first(surveys, lambda survey: survey.rank_fault)
+    probability_fault = _first(surveys, lambda survey: survey.probability_fault)
+    auc = (
+        discrimination.difference(_paired(candidate, champion, positive), run=run, confidence=confidence)
+        if rank_fault is None
+        else _unfit("auc_difference", rank_fault, n, confidence)
+    )
+    brier = (
+        _brier(counts, n, confidence)
+        if probability_fault is None
+        else _unfit("brier_difference", probability_fault, n, confidence)
+    )
+    return Comparison((_accuracy(counts, confidence), auc, brier), _disagreements(counts))
+
+
+def _joined(candidate: "ir.Table", champion: "ir.Table", positive: str, *, how: str) -> "ir.Table":
+    """Both tables side by side, joined on `row`."""
+    mine = candidate.select(
+        row="row",
+        actual=is_class(candidate.label, positive),
+        predicted=is_class(candidate.prediction, positive),
+        score=column_of_numbers(candidate, "score"),
+    )
+    theirs = champion.select(
+        reference_row="row",
+        reference_actual=is_class(champion.label, positive),
+        reference_predicted=is_class(champion.prediction, positive),
+        reference_score=column_of_numbers(champion, "score"),
+    )
+    if how == "inner":
+        return mine.inner_join(theirs, [("row", "reference_row")])
+    return mine.outer_join(theirs, [("row", "reference_row")])
+
+
+def _paired(candidate: "ir.Table", champion: "ir.Table", positive: str) -> "ir.Table":
+    joined = _joined(candidate, champion, positive, how="inner")
+    return joined.select("score", "reference_score", positive=_truth(joined, "actual").cast("float64"))
+
+
+def _counted(candidate: "ir.Table", champion: "ir.Table", positive: str) -> "ir.Table":
+    """One row: how the rows pair, who was right, and the moments of the Brier difference."""
+    joined = _joined(candidate, champion, positive, how="outer")
+    actual = _truth(joined, "actual")
+    right = _truth(joined, "predicted").identical_to(actual)
+    reference_right = _truth(joined, "reference_predicted").identical_to(actual)
+    mine_only, theirs_only = joined.reference_row.isnull(), joined.row.isnull()
+    y = actual.cast("float64")
+    error = column_of_numbers(joined, "score") - y
+    reference_error = column_of_numbers(joined, "reference_score") - y
+    rows = joined.select(
+        mine_only=mine_only,
+        theirs_only=theirs_only,
+        relabelled=~mine_only & ~theirs_only & ~actual.identical_to(_truth(joined, "reference_actual")),
+        both_right=right & reference_right,
+        only_candidate=right & ~reference_right,
+        only_reference=~right & reference_right,
+        both_wrong=~right & ~reference_right,
+        difference=error * error - reference_error * reference_error,
+    )
+    difference = column_of_numbers(rows, "difference")
+    counts = [
+        rows.count(where=_truth(rows, name)).name(name)
+        for name in ("mine_only", "theirs_only", "relabelled", *_QUADRANTS)
+    ]
+    return rows.agg(
+        [
+            rows.count().name("pairs"),
+            difference.mean().name("mean"),
+            difference.var(how="pop").name("variance"),
+            *counts,
+        ]
+    )
+
+
+def _truth(table: "ir.Table", name: str) -> "ir.BooleanColumn":
+    return cast("ir.BooleanColumn", table[name])
+
+
+def _unpaired(counts: Mapping[str, object], rows: int, champion_rows: int) -> str | None:
+    """Why the two tables are not about the same rows, with the remedy."""
+    mine, theirs = whole(counts["mine_only"]), whole(counts["theirs_only"])
+    remedy = "score both models on the same evaluation data"
+    if mine or theirs:
+        return (
+            f"{mine:,} rows were scored by the candidate only and {theirs:,} by the champion only; {remedy}"
+        )
+    pairs = whole(counts["pairs"])
+    if not pairs == rows == champion_rows:
+        return f"row numbers repeat, so {rows:,} rows make {pairs:,} pairs; {remedy}, with each row once"
+    relabelled = whole(counts["relabelled"])
+    if relabelled:
+        return f"{relabelled:,} rows carry another label in the champion's predictions; {remedy}"
+    return None
+
+
+def _accuracy(counts: Mapping[str, object], confidence: float) -> Estimate:
+    inputs = {name: whole(counts[name]) for name in _QUADRANTS}
+    return estimate("accuracy_difference", "newcombe_paired", inputs, confidence=confidence)
+
+
+def _brier(counts: Mapping[str, object], n: int, confidence: float) -> Estimate:
+    inputs = {
+        "mean": real(counts["mean"]),
+        "variance": real(counts["variance"]) * n / (n - 1) if n > 1 else 0.0,
+        "n": n,
+        "lowest": -1.0,
+        "highest": 1.0,
+    }
+    return estimate("brier_difference", "student_mean", inputs, confidence=confidence)
+
+
+def _disagreements(counts: Mapping[str, object]) -> Table:
+    both_right, wins, losses, both_wrong = (whole(counts[name]) for name in _QUADRANTS)
+    p = _mcnemar(wins, losses)
+    return (
+        {"outcome": "both right", "rows": both_right, "mcnemar_p": None},
+        {"outcome": "only the candidate right", "rows": wins, "mcnemar_p": p},
+        {"outcome": "only the champion right", "rows": losses, "mcnemar_p": p},
+        {"outcome": "both wrong", "rows": both_wrong, "mcnemar_p": None},
+    )
+
+
+def _mcnemar(wins: int, losses: int) -> float:
+    """Exact two-sided p (McNemar 1947): the discordant rows as fair coin tosses; 1 without any."""
+    from scipy import special
+
+    fewer, tosses = min(wins, losses), wins + losses
+    if tosses == 0:
+        return 1.0
+    return rounded(min(1.0, 2.0 * float(special.betainc(tosses - fewer, fewer + 1, 0.5))))
+
+
+def _first(surveys: Mapping[str, Survey], fault_of: Callable[[Survey], str | None]) -> str | None:
+    for whose, survey in surveys.items():
+        fault = fault_of(survey)
+        if fault is not None:
+            return f"{whose}: {fault}"
+    return None
+
+
+def _refused(fault: str, n: int, confidence: float) -> Comparison:
+    return Comparison(tuple(_unfit(metric, fault, n, confidence) for metric in _METHODS), ())
+
+
+def _unfit(metric: str, fault: str, n: int, confidence: float) -> Estimate:
+    return not_evaluable(metric, fault, n=n, confidence=confidence, method=_METHODS[metric])
