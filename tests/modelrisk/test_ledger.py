@@ -221,6 +221,13 @@ def test_a_later_finished_release_closes_an_abandoned_earlier_start() -> None:
     assert unfinished_release(ledger, "loan") is None
 
 
+def test_another_versions_finish_does_not_close_a_start() -> None:
+    ledger = Recorded()
+    started = ledger.add(EventKind.RELEASE_STARTED, ONE)
+    ledger.add(EventKind.RELEASE_FINISHED, TWO)
+    assert unfinished_release(ledger, "loan") == started
+
+
 def test_the_newest_decision_is_the_newest_by_sequence() -> None:
     ledger = Recorded()
     version = ModelVersion("loan", "1")

@@ -370,6 +370,22 @@ def test_other_predictions_than_the_record_names_are_broken(
     assert "predictions.parquet" in reasons(report)
 
 
+def test_a_record_that_names_other_evidence_than_is_there_is_broken(
+    made: Made, signer: KeyFile, tmp_path: Path
+) -> None:
+    evidence = {**made.record.evidence, "evaluation/quality": digest(b"others")}
+    report = signed_anew(made, signer, tmp_path / "p.zip", evidence=evidence)
+    assert [check.name for check in report.failures] == ["record binds its evidence"]
+    assert "stages/evaluation/quality.json" in reasons(report)
+
+
+def test_an_envelope_written_another_way_is_broken(made: Made, signer: KeyFile, tmp_path: Path) -> None:
+    loose = json.dumps(json.loads(made.members["manifest.dsse.json"])).encode()
+    members = {**all_members(made), "manifest.dsse.json": loose}
+    report = verify_pack_bytes(rebuilt(members, tmp_path / "p.zip"), trusted=signer.trusted)
+    assert [check.name for check in report.failures] == ["signature of manifest.dsse.json"]
+
+
 def test_headline_numbers_without_predictions_do_not_pass(made: Made) -> None:
     check = recount_check(made.members)
     assert check.outcome is CheckOutcome.FAILED
