@@ -255,7 +255,6 @@ class _Frame:
         self.path = path
         self.container = container
         self.key: str | None = None
-        self.ignored = False  # the pending key is a duplicate: read its value, keep the first
 
 
 class _Composer:
@@ -351,8 +350,7 @@ class _Composer:
             self._nul(line, path)
         assert isinstance(frame.container, dict)
         frame.key = key
-        frame.ignored = key in frame.container
-        if frame.ignored:
+        if key in frame.container:
             first = self.places[path].line
             self._fault(
                 line,
@@ -379,8 +377,7 @@ class _Composer:
         elif isinstance(frame.container, list):
             frame.container.append(value)
         else:
-            if not frame.ignored:
-                frame.container[str(path[-1])] = value
+            frame.container[str(path[-1])] = value
             frame.key = None
 
     def _scalar(self, event: Any, line: int, path: KeyPath) -> Yaml:  # noqa: PLR0911 - one line a kind

@@ -1,7 +1,10 @@
 import datetime
+import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from modelrisk.errors import Fault, InvalidDocument
 from modelrisk.intake import (
@@ -320,3 +323,27 @@ def test_the_template_is_a_valid_intake_also_with_every_comment_taken_off():
     assert intake.rollback is not None
     assert intake.data.id == "application_id"
     assert intake.retirement is not None
+
+
+KEYS = st.sampled_from(
+    [row.split(":")[0].strip() for row in CONTRACT.splitlines() if ":" in row] + ["str", "to"]
+)
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+)
+TREES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@settings(deadline=None)  # pydantic builds its validator on the first example
+@given(data=st.dictionaries(KEYS, TREES, max_size=10))
+def test_whatever_stands_in_an_intake_ends_in_an_intake_or_in_faults_of_one_line(data: dict[str, object]):
+    faults: tuple[Fault, ...] = ()
+    try:
+        intake_from(json.dumps(data), name="x")
+    except InvalidDocument as error:
+        faults = error.faults
+    assert all(len(str(fault).splitlines()) == 1 for fault in faults)

@@ -4,6 +4,8 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelrisk.errors import Fault, InvalidDocument
 from modelrisk.yaml_contracts import Says, validated
@@ -327,3 +329,13 @@ def test_a_missing_key_inside_a_mapping_points_to_the_mapping():
 
 def test_a_missing_key_of_the_document_has_no_line():
     assert validation_faults("inner: {colour: red}\n")["name"].line is None
+
+
+@given(text=st.text() | st.binary() | st.text(alphabet="a:-[]{}&*!|>'\"#%@`\n\t ,?1.\\x0"))
+def test_whatever_the_bytes_the_answer_is_a_document_or_faults(text: str | bytes):
+    answer: Document | tuple[Fault, ...]
+    try:
+        answer = parsed(text, name="x.yaml")
+    except InvalidDocument as error:
+        answer = error.faults
+    assert answer
