@@ -16,10 +16,11 @@ from modelrisk.documents.decision_report import GateRow, binding_estimate, gate_
 from modelrisk.estimates import Estimate
 from modelrisk.intake import Intake
 from modelrisk.lineage import DatasetInput, Lineage, Signature
+from modelrisk.packs import OUTCOME_TABLE
 from modelrisk.records import Scalar, StageEvidence, Table
 from modelrisk.verdicts import Verdict
 
-RELIABILITY_TABLE = "reliability_curve"
+RELIABILITY_TABLE = "reliability curve"
 """Name of a stage's table with its reliability curve; its columns: `charts.reliability_curve`."""
 
 NOT_TOLD = (
@@ -59,6 +60,14 @@ _VERDICT_ORDER = (
     Verdict.NOT_APPLICABLE,
 )
 _LONGEST_TABLE = 60
+_SECTION_OF_STAGE = {
+    "inventory/intake": "use",
+    "inventory/lineage": "lineage",
+    "evaluation/quality": "performance",
+    "evaluation/fairness": "fairness",
+    "evaluation/champion_comparison": "champion",
+}
+"""The section a stage's tables are shown in; those of any other stage are about the data."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +158,12 @@ class Limitation:
 
 @dataclass(frozen=True)
 class NamedTable:
-    """A small table of a stage, written; `left_out` rows are not shown."""
+    """A small table of a stage, written; `left_out` rows are not shown.
 
+    Its `section` is the part of the card it belongs to.
+    """
+
+    section: str
     name: str
     stage: str
     header: tuple[str, ...]
@@ -601,7 +614,7 @@ def _tables(stages: Sequence[StageEvidence]) -> tuple[NamedTable, ...]:
         _named_table(name, stage.stage, table)
         for stage in stages
         for name, table in stage.tables.items()
-        if name != RELIABILITY_TABLE and table
+        if name not in (RELIABILITY_TABLE, OUTCOME_TABLE) and table
     )
 
 
@@ -609,7 +622,12 @@ def _named_table(name: str, stage: str, table: Table) -> NamedTable:
     header = tuple(dict.fromkeys(key for row in table for key in row))
     rows = tuple(tuple(_cell(row.get(key)) for key in header) for row in table[:_LONGEST_TABLE])
     return NamedTable(
-        text.visible(name.replace("_", " ")), stage, header, rows, max(0, len(table) - _LONGEST_TABLE)
+        _SECTION_OF_STAGE.get(stage, "data"),
+        text.visible(name.replace("_", " ")),
+        stage,
+        header,
+        rows,
+        max(0, len(table) - _LONGEST_TABLE),
     )
 
 

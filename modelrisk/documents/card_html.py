@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from modelrisk.documents import text
 from modelrisk.documents.card import ModelCard
+from modelrisk.documents.decision_report import headline_words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -77,6 +78,7 @@ def _environment() -> "Environment":
     )
     environment.filters.update(
         visible=text.visible,
+        headline=headline_words,
         prose=prose,
         told=told,
         breakable=breakable,

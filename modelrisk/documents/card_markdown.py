@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from modelrisk.documents import text
 from modelrisk.documents.card import Digest, Fact, Line, ModelCard, Panel
-from modelrisk.documents.decision_report import NOT_A_DECISION, outcome_words
+from modelrisk.documents.decision_report import NOT_A_DECISION, headline_words, outcome_words
 from modelrisk.estimates import Estimate
 
 _HUB_METRICS = {
@@ -61,21 +61,27 @@ def body(card: ModelCard) -> str:
     sections = (
         _decision(card),
         _section("Findings", _findings(card)),
-        _section("Intended use", _use(card)),
+        _section("Intended use", _use(card), _tables(card, "use")),
         _section(f"Tier {card.record.tier}", _bullets(card.record.tier_reasons), _facts(card.setting)),
         _section("Data", _data(card)),
-        _section("Performance", _lines(card.performance, "metric"), text.for_markdown(card.methods)),
+        _section(
+            "Performance",
+            _lines(card.performance, "metric"),
+            text.for_markdown(card.methods),
+            _tables(card, "performance"),
+        ),
         _section("Performance by cohort", _cohorts(card)),
-        _section("Fairness", _panels(card.fairness) or "No groups were compared."),
+        _section("Fairness", _panels(card.fairness) or "No groups were compared.", _tables(card, "fairness")),
         _section("Calibration", _lines(card.calibration, "metric"), _curve(card)),
         _section(
             "Comparison with the champion",
             text.for_markdown(card.record.champion) or _ABSENT,
             _lines(card.comparison, "metric") if card.comparison else "",
+            _tables(card, "champion"),
         ),
         _section("Gates", _gates(card)),
         _section("Limitations", _limitations(card)),
-        _section("Lineage", _lineage(card)),
+        _section("Lineage", _lineage(card), _tables(card, "lineage")),
         _section("Provenance", _provenance(card)),
         _section("What this does not tell you", _bullets(card.not_told)),
     )
@@ -118,7 +124,7 @@ def _decision(card: ModelCard) -> str:
     if card.is_preview:
         parts.append(f"> *{NOT_A_DECISION}*")
     parts.append(f"## {outcome_words(record)}")
-    parts.append(f"**{safe(record.headline)}**" if record.headline.strip() else "")
+    parts.append(f"**{safe(headline_words(record))}**" if record.headline.strip() else "")
     parts.append(_bullets(record.not_evaluated) if record.not_evaluated else "")
     facts = (
         f"Tier {record.tier} of 3",
@@ -163,7 +169,15 @@ def _data(card: ModelCard) -> str:
     ]
     if card.data_lines:
         parts.append(f"### Counted in the data\n\n{_lines(card.data_lines, 'what')}")
+    parts.append(_tables(card, "data"))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _tables(card: ModelCard, section: str) -> str:
+    parts: list[str] = []
     for table in card.tables:
+        if table.section != section:
+            continue
         header = [text.for_markdown(name) for name in table.header]
         rows = [[text.for_markdown(cell) for cell in row] for row in table.rows]
         parts.append(

@@ -146,11 +146,13 @@ def reliability_curve(table: Sequence[Mapping[str, Scalar]]) -> tuple[CurvePoint
     """The bins of a reliability table from the lowest score to the highest.
 
     Args:
-        table: rows with `predicted` (mean score), `observed` (share of positives), `rows`, and perhaps `low`
-            and `high`; a row without finite numbers from 0 to 1 is left out.
+        table: rows with `mean_score`, `observed_rate` (share of positives), `n`, and perhaps `low` and
+            `high`; a row without finite numbers from 0 to 1 is left out.
     """
     bins = [
-        row for row in table if _share(row, "predicted") is not None and _share(row, "observed") is not None
+        row
+        for row in table
+        if _share(row, "mean_score") is not None and _share(row, "observed_rate") is not None
     ]
     most = max((_rows(row) for row in bins), default=0)
     points = [_point(row, most) for row in bins]
@@ -158,7 +160,7 @@ def reliability_curve(table: Sequence[Mapping[str, Scalar]]) -> tuple[CurvePoint
 
 
 def _point(row: Mapping[str, Scalar], most: int) -> CurvePoint:
-    predicted, observed = _share(row, "predicted") or 0.0, _share(row, "observed") or 0.0
+    predicted, observed = _share(row, "mean_score") or 0.0, _share(row, "observed_rate") or 0.0
     low, high = _share(row, "low"), _share(row, "high")
     rows = _rows(row)
     return CurvePoint(
@@ -183,5 +185,5 @@ def _share(row: Mapping[str, Scalar], key: str) -> float | None:
 
 
 def _rows(row: Mapping[str, Scalar]) -> int:
-    value = row.get("rows")
+    value = row.get("n")
     return value if isinstance(value, int) and value > 0 else 0

@@ -101,6 +101,15 @@ def outcome_words(record: DecisionRecord) -> str:
     return f"{words} (preview)" if record.kind is Kind.PREVIEW else words
 
 
+def headline_words(record: DecisionRecord) -> str:
+    """The headline without the outcome in front, for where the outcome already stands above it."""
+    prefix = f"{record.verdict.value}: "
+    if record.headline[: len(prefix)].lower() != prefix:
+        return record.headline
+    rest = record.headline[len(prefix) :]
+    return rest[:1].upper() + rest[1:]
+
+
 # --- JSON ------------------------------------------------------------------------------------------------
 
 
@@ -249,10 +258,11 @@ def _count(element: ElementTree.Element, suites: Sequence[ElementTree.Element]) 
 def as_markdown(record: DecisionRecord) -> str:
     """The decision as a comment on a pull request."""
     safe = text.for_markdown
-    parts = [f"### {outcome_words(record)}: {safe(record.title)} ({text.code_for_markdown(record.model)})"]
+    title = safe(record.title) or safe(record.version.name)
+    parts = [f"### {outcome_words(record)}: {title} ({text.code_for_markdown(record.model)})"]
     if record.kind is Kind.PREVIEW:
         parts.append(f"> *Preview: **not a decision**. {NOT_A_DECISION.partition('. ')[2]}*")
-    parts.append(f"**{safe(record.headline)}**")
+    parts.append(f"**{safe(headline_words(record))}**")
     if record.not_evaluated:
         unread = "\n".join(f"- {safe(line)}" for line in record.not_evaluated)
         parts.append(f"Could not be evaluated:\n\n{unread}")

@@ -375,8 +375,8 @@ RECORD = DecisionRecord(
         "affects is individuals (at least individuals): it decides about people (policy.yaml:8)",
     ),
     verdict=Outcome.REFUSED,
-    headline="1 control failed, 1 could not be evaluated and 2 are inconclusive; first repair the evaluation "
-    "data.",
+    headline="Refused: 1 control failed, 1 could not be evaluated and 2 are inconclusive; first repair the "
+    "evaluation data.",
     not_evaluated=(),
     decided_at="2026-11-02T09:15:42.120001+00:00",
     actor=Actor("ci", "build-812"),
@@ -491,7 +491,7 @@ STAGES = (
         BOUND,
         tables={
             RELIABILITY_TABLE: tuple(
-                {"predicted": score, "observed": share, "low": low, "high": high, "rows": rows}
+                {"bin": 1, "n": rows, "mean_score": score, "observed_rate": share, "low": low, "high": high}
                 for score, share, low, high, rows in (
                     (0.183, 0.25, 0.05, 0.57, 12),
                     (0.412, 0.458, 0.28, 0.65, 24),

@@ -52,10 +52,10 @@ def test_what_has_no_value_is_not_drawn():
 
 def test_a_bin_without_numbers_is_left_out_of_the_curve():
     table = (
-        {"predicted": 0.9, "observed": 0.8, "rows": 10},
-        {"predicted": float("nan"), "observed": 0.5, "rows": 10},
-        {"predicted": "0.5", "observed": 0.5, "rows": 10},
-        {"predicted": 0.1, "observed": 0.2, "rows": 40, "low": 0.1, "high": 0.3},
+        {"mean_score": 0.9, "observed_rate": 0.8, "n": 10},
+        {"mean_score": float("nan"), "observed_rate": 0.5, "n": 10},
+        {"mean_score": "0.5", "observed_rate": 0.5, "n": 10},
+        {"mean_score": 0.1, "observed_rate": 0.2, "n": 40, "low": 0.1, "high": 0.3},
     )
     points = charts.reliability_curve(table)
     assert [point.predicted for point in points] == [0.1, 0.9]
