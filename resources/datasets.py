@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from modelrisk.columns import class_text
 from modelrisk.errors import Unavailable
 from modelrisk.records import Blame, Problem
 from resources.csv_files import CsvHeader
@@ -40,6 +41,7 @@ ROW = "__row__"
 """The column every table carries: the row's 0-based position in its file."""
 COHORT_PREFIX = "cohort:"
 _RESERVED = {ROW, "file_row_number"}
+_PARQUET_MAGIC = b"PAR1"
 _CONVERSION = "v1"  # raise it when CSV is to be read differently: old conversions are then left alone
 
 
@@ -187,9 +189,19 @@ class Datasets:
         """
         return self._execute(_sql(expression))
 
+    @contextmanager
+    def named(self, expression: "ir.Table") -> Generator[str]:
+        """An expression under a name that SQL of another library can ask for, while the context lasts."""
+        name = f"named_{next(self._numbers)}"
+        self._execute(f"CREATE VIEW {name} AS {_sql(expression)}")
+        try:
+            yield name
+        finally:
+            self._execute(f"DROP VIEW {name}")
+
     def features_parquet(self, path: Path) -> Path | Problem:
         """A Parquet file with the rows of `path`, in order: `path` itself, or its conversion."""
-        if path.suffix.lower() == ".parquet":
+        if _is_parquet(path):
             return _unreadable(path) or self._parquet(path, "")
         digest = self.digest(path)
         return digest if isinstance(digest, Problem) else self._parquet(path, digest)
@@ -281,7 +293,8 @@ class Datasets:
                 self._connection.close()
                 self._connection = None
 
-    def _cursor(self) -> "duckdb.DuckDBPyConnection":
+    def cursor(self) -> "duckdb.DuckDBPyConnection":
+        """A DB-API connection to the engine, for a library that brings its own SQL; the caller closes it."""
         import duckdb
 
         with self._lock:
@@ -299,7 +312,7 @@ class Datasets:
     def _execute(self, sql: str) -> list[dict[str, Any]]:
         import duckdb
 
-        cursor = self._cursor()
+        cursor = self.cursor()
         try:
             cursor.execute(sql)
             names = [column[0] for column in cursor.description or ()]
@@ -336,7 +349,7 @@ class Datasets:
         if path.stat().st_size == 0:
             return _empty(path, "an empty file")
         suffixes = [suffix.lower() for suffix in path.suffixes]
-        if suffixes[-1:] == [".parquet"]:
+        if _is_parquet(path):
             return path
         if suffixes[-1:] == [".csv"] or suffixes[-2:] == [".csv", ".gz"]:
             return self._csv_as_parquet(path, digest)
@@ -396,27 +409,6 @@ class Datasets:
         )
 
 
-def class_text(column: "ir.Column") -> "ir.StringColumn":
-    """A class or cohort as text, the same whether it was stored as boolean, integer, float or text.
-
-    Booleans are `true`/`false`, integers and integral floats `1`, other floats their shortest form,
-    dates ISO, text as it is; missing stays missing.
-    """
-    import ibis
-
-    dtype = column.type()
-    text: Any = column.cast("string")
-    if dtype.is_floating() or dtype.is_decimal():
-        number: Any = column.cast("float64")
-        whole: Any = number.try_cast("int64")
-        text = ibis.cases(
-            (whole.cast("float64") == number, whole.cast("string")), else_=number.cast("string")
-        )
-    elif dtype.is_timestamp():
-        text = text.replace(" ", "T")
-    return cast("ir.StringColumn", text)
-
-
 def _sql(expression: "ir.Expr") -> str:
     import ibis
 
@@ -435,6 +427,17 @@ def _parquet_names(parquet: Path) -> tuple[str, ...]:
             expected="a readable Parquet footer",
             remedy="Write the file again",
         ) from error
+
+
+def _is_parquet(path: Path) -> bool:
+    """By its ending; a file without one, as evidence is kept, by its first bytes."""
+    if path.suffix:
+        return path.suffix.lower() == ".parquet"
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
+    except OSError:
+        return False
 
 
 def _unreadable(path: Path) -> Problem | None:

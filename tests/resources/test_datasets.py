@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from modelrisk.columns import class_text
 from modelrisk.errors import Unavailable
 from modelrisk.records import Blame, Problem
-from resources.datasets import ROW, DatasetDescription, Datasets, LabelCensus, class_text
+from resources.datasets import ROW, DatasetDescription, Datasets, LabelCensus
 from resources.duckdb_engine import Column
 
 HOSTILE = [

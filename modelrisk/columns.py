@@ -1,0 +1,30 @@
+"""Columns as expressions: the class text of a column, computed where the data is.
+
+What does not belong here: the same for a Python value (`modelrisk.outputs`).
+"""
+
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+def class_text(column: "ir.Column") -> "ir.StringColumn":
+    """A class or cohort as text, the same whether it was stored as boolean, integer, float or text.
+
+    Booleans are `true`/`false`, integers and integral floats `1`, other floats their shortest form,
+    dates ISO, text as it is; missing stays missing.
+    """
+    import ibis
+
+    dtype = column.type()
+    text: Any = column.cast("string")
+    if dtype.is_floating() or dtype.is_decimal():
+        number: Any = column.cast("float64")
+        whole: Any = number.try_cast("int64")
+        text = ibis.cases(
+            (whole.cast("float64") == number, whole.cast("string")), else_=number.cast("string")
+        )
+    elif dtype.is_timestamp():
+        text = text.replace(" ", "T")
+    return cast("ir.StringColumn", text)

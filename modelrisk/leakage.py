@@ -1,0 +1,118 @@
+"""Leakage: evaluation rows and entities the model has already met in training.
+
+A row counts as seen when a training row has the same value in every feature and in the label; missing
+equals missing. Rows are compared exactly, not by a digest.
+
+What this does not tell: in data of few, coarse columns different people agree by chance, so a share
+above zero is natural there; and a row that was changed in one column, or a near copy, is not seen.
+
+What does not belong here: reading the data (`resources.datasets`) and the limit (`modelrisk.policy`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from modelrisk.columns import class_text
+from modelrisk.estimates import Estimate, not_evaluable
+from modelrisk.expectations import census
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+ROWS_SEEN = "rows_seen_in_training"
+IDS_SEEN = "ids_seen_in_training"
+REMEDY = "write `training: path` in the intake's data section"
+
+Run = Callable[["ir.Table"], list[dict[str, Any]]]
+"""Executes an Ibis expression and returns its rows."""
+
+
+def rows_seen(
+    run: Run, evaluation: "ir.Table", training: "ir.Table", *, features: Sequence[str], label: str
+) -> Estimate:
+    """The share of evaluation rows whose features and label also stand in the training data.
+
+    Args:
+        run: executes an expression.
+        evaluation: the evaluation rows.
+        training: the training rows; with all features, else nothing can be concluded.
+        features: the columns the model sees.
+        label: the label column; left out of the comparison when the training data does not have it.
+    """
+    wanted = [name for name in dict.fromkeys(features) if name in evaluation.columns and name != label]
+    lacking = [name for name in wanted if name not in training.columns]
+    if lacking or not wanted:
+        shown = ", ".join(map(repr, lacking[:5]))
+        why = (
+            f"the training data has no column {shown}"
+            if lacking
+            else "the evaluation data has none of the features"
+        )
+        return unknown(ROWS_SEEN, f"{why}: {REMEDY}")
+    compared = [*wanted, *([label] if label in training.columns and label in evaluation.columns else [])]
+    return _share_seen(run, ROWS_SEEN, evaluation, training, compared)
+
+
+def ids_seen(run: Run, evaluation: "ir.Table", training: "ir.Table", *, column: str) -> Estimate:
+    """The share of evaluation rows whose identifier also stands in the training data.
+
+    Rows without an identifier are not counted, here or in `n`.
+    """
+    for name, table in (("evaluation", evaluation), ("training", training)):
+        if column not in table.columns:
+            return unknown(IDS_SEEN, f"the {name} data has no column {column!r}: name `id` as the data does")
+    given = evaluation.filter(evaluation[column].notnull())
+    return _share_seen(run, IDS_SEEN, given, training, [column])
+
+
+def unknown(metric: str, why: str) -> Estimate:
+    """Leakage that could not be looked for; a rule can only read it as not evaluable."""
+    return not_evaluable(metric, why, confidence=1.0, method="census")
+
+
+def _share_seen(
+    run: Run, metric: str, evaluation: "ir.Table", training: "ir.Table", names: Sequence[str]
+) -> Estimate:
+    rows = int(run(evaluation.aggregate(n=evaluation.count()))[0]["n"])
+    if rows == 0:
+        return unknown(
+            metric, "there are no rows to look for: supply evaluation data with values in every role"
+        )
+    left: dict[str, Any] = {}
+    right: dict[str, Any] = {}
+    for position, name in enumerate(names):
+        comparable = _comparable(evaluation[name], training[name])
+        left[f"c{position}"], right[f"c{position}"] = comparable["evaluation"], comparable["training"]
+    here, there = evaluation.select(**left), training.select(**right)
+    # `identical_to` is null-safe equality; the engine joins on it by hash and still compares exactly.
+    matches = [here[name].identical_to(there[name]) for name in left]
+    met: Any = here.semi_join(there, matches)
+    seen = int(run(met.aggregate(n=met.count()))[0]["n"])
+    return census(metric, seen / rows, n=rows)
+
+
+def _comparable(evaluation: "ir.Column", training: "ir.Column") -> Mapping[str, Any]:
+    """Both columns in a form in which equal values are equal, although stored as different types."""
+    ours, theirs = evaluation.type(), training.type()
+    if ours.is_integer() and theirs.is_integer():
+        comparable = _as_integer
+    elif all(kind.is_numeric() or kind.is_boolean() for kind in (ours, theirs)):
+        comparable = _as_number
+    elif all(kind.is_date() or kind.is_timestamp() for kind in (ours, theirs)):
+        comparable = _as_time
+    else:
+        comparable = class_text
+    return {"evaluation": comparable(evaluation), "training": comparable(training)}
+
+
+def _as_integer(column: "ir.Column") -> Any:
+    return column.cast("int64")
+
+
+def _as_number(column: "ir.Column") -> Any:
+    number: Any = (column.cast("int8") if column.type().is_boolean() else column).cast("float64")
+    return number + 0.0  # makes the two zeros one
+
+
+def _as_time(column: "ir.Column") -> Any:
+    return column.cast("timestamp")
