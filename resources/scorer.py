@@ -35,6 +35,7 @@ from modelrisk.lineage import ColumnSpec
 from modelrisk.outputs import Answers, Form, OutputSpec
 from modelrisk.records import Blame, Problem
 from resources import scoring_child
+from resources.redaction import one_line, printable
 
 TIME_LIMIT_S = 1800.0
 MEMORY_LIMIT_MB = 8192
@@ -628,7 +629,7 @@ def _drained(log: Any, tail: "deque[bytes]") -> bool:
 
 def _tail(data: bytes) -> str:
     text = data.decode("utf-8", errors="replace").replace("\r\n", "\n")
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text[-_TAIL:])
+    return printable(text[-_TAIL:], keep="\n")
 
 
 def _parsed(line: bytes) -> Mapping[str, Any]:
@@ -657,9 +658,7 @@ def _seconds(value: object) -> float:
 
 
 def _clean(text: str) -> str:
-    line = " ".join(text[: 4 * _SHOWN].split())
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
-    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+    return one_line(text, length=_SHOWN)
 
 
 def _unavailable(found: str, expected: str, remedy: str) -> Problem:
