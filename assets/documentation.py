@@ -41,7 +41,7 @@ def model_card(
         card,
         shown={
             "card": dg.MetadataValue.md(publications.text(card.markdown)),
-            "page": dg.MetadataValue.path(publications.path(card.html)),
+            "page": dg.MetadataValue.path(publications.page(card, decision.record.version)),
             "verdict": decision.record.verdict.value,
         },
     )

@@ -83,17 +83,17 @@ def quality(
     partitions_def=MODEL_VERSIONS,
     kinds={"duckdb"},
     code_version="1",
-    ins={"case": dg.AssetIn(lineage.key), "quality": dg.AssetIn(quality.key)},
+    ins={"case": dg.AssetIn(lineage.key), "predictions": dg.AssetIn(predictions.key)},
     description="Ratios and differences between each group and its reference, for every sensitive attribute.",
 )
 def fairness(
     context: dg.AssetExecutionContext,
     case: Case,
-    quality: StageEvidence,
+    predictions: Predictions,
     evaluator: dg.ResourceParam[Evaluator],
 ) -> dg.MaterializeResult[StageEvidence]:
-    """Group comparisons, from the rates of the quality stage."""
-    evidence = evaluator.fairness(case, quality)
+    """Group comparisons of favourable outcomes and error rates."""
+    evidence = evaluator.fairness(case, predictions)
     context.log.info("%d estimates", len(evidence.estimates))
     return materialized(evidence, shown=shown_evidence(evidence))
 

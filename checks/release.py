@@ -17,7 +17,7 @@ from resources.publications import Pack, Publications
 @dg.asset_check(
     asset=decision,
     partitions_def=MODEL_VERSIONS,
-    description="The decision on this version is releasable. If not, the report on the asset says what to do.",
+    description="The decision is releasable. If not, the report on the asset says what to do.",
 )
 def version_is_releasable(decision: Registered) -> dg.AssetCheckResult:
     """Green exactly if the signed record says releasable."""

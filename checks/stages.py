@@ -6,7 +6,7 @@ behind. It never decides by itself: a release needs the signed decision and its 
 What does not belong here: what a control means (`modelrisk.standards.controls`) or demands (policy).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 
@@ -21,7 +21,6 @@ from modelrisk.decisions import assess
 from modelrisk.policy import obligations
 from modelrisk.records import StageEvidence
 from resources.governance import Governance
-
 
 _STAGES: dict[dg.AssetKey, type[StageEvidence | IntakeRecord | Case]] = {
     intake.key: IntakeRecord,
@@ -43,31 +42,44 @@ def stage_checks(catalogue: Catalogue) -> list[dg.AssetChecksDefinition]:
 
 
 def _checks_of(key: dg.AssetKey, value_type: type, controls: Sequence[Control]) -> dg.AssetChecksDefinition:
+    is_intake = key == intake.key
     specs = [
         dg.AssetCheckSpec(
             name=control.id,
             asset=key,
+            additional_deps=[] if is_intake else [intake.key],
             description=f"{control.title}. To pass: {control.how_to_pass}",
             partitions_def=MODEL_VERSIONS,
         )
         for control in controls
     ]
+    ins = {"declared": dg.AssetIn(intake.key)} | ({} if is_intake else {"stage": dg.AssetIn(key)})
+    return dg.multi_asset_check(name=f"{'_'.join(key.path)}_gates", specs=specs, ins=ins)(
+        _of_intake if is_intake else _of_stage(value_type)
+    )
 
+
+def _of_intake(
+    declared: IntakeRecord, governance: dg.ResourceParam[Governance]
+) -> Iterator[dg.AssetCheckResult]:
+    yield from _verdicts(declared.evidence, declared, governance)
+
+
+def _of_stage(value_type: type) -> Callable[..., Iterator[dg.AssetCheckResult]]:
     def judged(
-        stage: StageEvidence | IntakeRecord | Case,  # narrowed below to the stage's own type
-        declared: IntakeRecord,
-        governance: dg.ResourceParam[Governance],
+        stage: StageEvidence | Case, declared: IntakeRecord, governance: dg.ResourceParam[Governance]
     ) -> Iterator[dg.AssetCheckResult]:
-        evidence = stage if isinstance(stage, StageEvidence) else stage.evidence
-        policy, catalogue = governance.policy(), governance.catalogue()
-        for obligation in obligations(policy, catalogue, declared.tier, declared.intake):
-            if obligation.control.asset == evidence.stage:
-                yield gate(assess(obligation, evidence, current=evidence.bound))
+        evidence = stage.evidence if isinstance(stage, Case) else stage
+        yield from _verdicts(evidence, declared, governance)
 
-    judged.__annotations__["stage"] = value_type
-    return dg.multi_asset_check(
-        name=f"{'_'.join(key.path)}_gates",
-        specs=specs,
-        ins={"stage": dg.AssetIn(key), "declared": dg.AssetIn(intake.key)},
-        can_subset=False,
-    )(judged)
+    judged.__annotations__["stage"] = value_type  # the stage store decodes to the annotated type
+    return judged
+
+
+def _verdicts(
+    evidence: StageEvidence, declared: IntakeRecord, governance: Governance
+) -> Iterator[dg.AssetCheckResult]:
+    policy, catalogue = governance.policy(), governance.catalogue()
+    for obligation in obligations(policy, catalogue, declared.tier, declared.intake):
+        if obligation.control.asset == evidence.stage:
+            yield gate(assess(obligation, evidence, current=evidence.bound))

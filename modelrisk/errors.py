@@ -71,8 +71,9 @@ class InvalidDocument(CallerMistake):
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         files = sorted({fault.file for fault in self.faults})
+        listed = "".join(f"\n  {str(fault).removesuffix('.')}" for fault in self.faults)
         super().__init__(
             found=f"{len(self.faults)} fault(s) in {', '.join(files)}",
             expected="valid documents",
-            remedy="Mend each line below\n  " + "\n  ".join(str(fault) for fault in self.faults),
+            remedy=f"Mend each line below{listed}",
         )

@@ -370,6 +370,35 @@ class LedgerStore(LedgerReader, Protocol):
         """
         ...
 
+    def checkpoint(self, signer: Signer, *, trusted: TrustedKeys | None = None) -> bytes | None:
+        """Sign how far the ledger has come, and keep that beside it; never further back than before.
+
+        Args:
+            signer: signs the new checkpoint.
+            trusted: keys that may have signed the one there; the signer's own when None.
+
+        Returns:
+            The envelope now in force, to be kept elsewhere too; None when nothing has happened yet.
+
+        Raises:
+            IntegrityError: the ledger contradicts the checkpoint there, which is then left as it is.
+            Unavailable: the ledger or the checkpoint cannot be read or written.
+        """
+        ...
+
+    def verify(self, trusted: TrustedKeys, *, copies: Iterable[bytes] = ()) -> LedgerReport:
+        """Read the whole ledger, follow its chain, and hold it against the signed checkpoints.
+
+        Args:
+            trusted: keys whose checkpoints are believed.
+            copies: checkpoint envelopes kept elsewhere.
+
+        Raises:
+            IntegrityError: a checkpoint is altered or signed by nobody trusted, or this is no ledger.
+            Unavailable: the ledger cannot be read.
+        """
+        ...
+
 
 # --- what the events mean --------------------------------------------------------------------------------
 

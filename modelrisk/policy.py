@@ -256,10 +256,9 @@ def _not_applicable(rule: Rule, tier: TierDecision, intake: Intake | None, *, as
 def _spared_by_intake(rule: Rule, intake: Intake) -> str | None:
     if rule.metric == "ids_seen_in_training" and intake.data.id is None:
         return "The intake names no column that identifies an entity (`data.id`)"
-    if rule.scope is Scope.GROUPS and intake.data.sensitive == ():
-        return "The intake declares that there are no sensitive attributes (`data.sensitive: []`)"
+    # Only a model without people may go without groups: taking attributes away must never help.
     affects_nobody = intake.facts.affects is Affects.NOBODY
-    if rule.scope is Scope.GROUPS and intake.data.sensitive is None and affects_nobody:
+    if rule.scope is Scope.GROUPS and not intake.data.sensitive and affects_nobody:
         return "The model affects nobody, and the intake names no sensitive attributes"
     return None
 

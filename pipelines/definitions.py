@@ -15,8 +15,8 @@ from checks import release as release_checks
 from checks.stages import stage_checks
 from modelrisk.catalogue import shipped_catalogue
 from pipelines import jobs, sensors
-from resources.environments import Settings, switch_off_telemetry
 from resources.assembly import Platform
+from resources.environments import Settings, switch_off_telemetry
 
 _OWNERS = ["team:model-risk"]
 

@@ -26,7 +26,9 @@ from resources.releases import Promoted, Refused
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def review(platform: Platform, version: ModelVersion, *, fresh: bool = False) -> tuple[Registered, Card, Pack]:
+def review(
+    platform: Platform, version: ModelVersion, *, fresh: bool = False
+) -> tuple[Registered, Card, Pack]:
     """Review a version: the decision, its card and its pack, recorded.
 
     Raises:

@@ -24,7 +24,7 @@ _MOST_REQUESTS = 20
     job=release_model_version,
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Requests the release of releasable decisions in tiers whose policy says `promotion: automatic`.",
+    description="Requests the release of releasable decisions where policy says `promotion: automatic`.",
 )
 def automatic_release(
     context: dg.SensorEvaluationContext,
@@ -68,7 +68,9 @@ def request_release(version: ModelVersion, *, run_key: str, by: str) -> dg.RunRe
     return dg.RunRequest(
         run_key=run_key,
         partition_key=version.key,
-        run_config={"ops": {step: {"config": {"by": by, "reason": "policy promotes this tier automatically"}}}},
+        run_config={
+            "ops": {step: {"config": {"by": by, "reason": "policy promotes this tier automatically"}}}
+        },
     )
 
 

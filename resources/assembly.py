@@ -101,6 +101,7 @@ class Platform:
             signer=self.signer,
             trusted=self.trusted,
             packs=self.settings.home.packs,
+            cards=self.settings.home.cards,
         )
 
     @cached_property

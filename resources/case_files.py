@@ -260,7 +260,6 @@ def _lineage_evidence(version: ModelVersion, lineage: Lineage, bound: BoundDiges
         version=version,
         bound=bound.only("model"),
         estimates=(census("lineage_missing", len(gaps)),),
-        problem=lineage.problem,
         tables={
             "missing": tuple({"what": gap} for gap in gaps),
             "notes": tuple({"what": note} for note in lineage_notes(lineage)),

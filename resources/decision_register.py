@@ -107,6 +107,7 @@ class DecisionRegister:
             unless=None if fresh else lambda ledger: _answer(ledger, record.version, key),
         )
         reach("decision.after_ledger")
+        self._ledger.checkpoint(self._signer, trusted=self._trusted())
         return self._read(event)
 
     def _read(self, event: Event) -> Registered:

@@ -103,7 +103,7 @@ class Settings:
         home = Home(Path(variables.get("MODEL_RISK_HOME") or ".model-risk").absolute())
         return cls(
             home=home,
-            governance=Path(variables.get("MODEL_RISK_GOVERNANCE") or "governance").absolute(),
+            governance=_governance(variables, home),
             tracking_uri=variables.get("MLFLOW_TRACKING_URI") or home.registry_uri,
             signing_key=Path(variables.get("MODEL_RISK_SIGNING_KEY") or home.signing_key).absolute(),
             dagster_home=Path(variables.get("DAGSTER_HOME") or home.dagster).absolute(),
@@ -126,6 +126,9 @@ class Settings:
             settings = replace(
                 settings,
                 home=moved,
+                governance=moved.governance
+                if settings.governance == settings.home.governance
+                else settings.governance,
                 tracking_uri=moved.registry_uri
                 if settings.tracking_uri == settings.home.registry_uri
                 else settings.tracking_uri,
@@ -141,6 +144,15 @@ class Settings:
         if tracking_uri is not None:
             settings = replace(settings, tracking_uri=tracking_uri)
         return settings
+
+
+def _governance(variables: Mapping[str, str], home: Home) -> Path:
+    """What the environment says, else `governance` here if it exists, else the home's own."""
+    here = Path("governance").absolute()
+    declared = variables.get("MODEL_RISK_GOVERNANCE")
+    if declared:
+        return Path(declared).absolute()
+    return here if here.is_dir() else home.governance
 
 
 def _positive(variables: Mapping[str, str], name: str, default: float) -> float:

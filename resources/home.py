@@ -41,6 +41,11 @@ class Home:
         return self.path / "artifacts"
 
     @property
+    def governance(self) -> Path:
+        """Policy and intake files, where a checkout has no directory of its own for them."""
+        return self.path / "governance"
+
+    @property
     def dagster(self) -> Path:
         """`DAGSTER_HOME` shared by the command line, the webserver and the daemon."""
         return self.path / "dagster"
@@ -74,6 +79,11 @@ class Home:
     def packs(self) -> Path:
         """Evidence packs, one file a decision."""
         return self.path / "packs"
+
+    @property
+    def cards(self) -> Path:
+        """The newest card of each version, as a page."""
+        return self.path / "cards"
 
     @property
     def work(self) -> Path:

@@ -177,20 +177,8 @@ class SqliteLedger:
         with self._reading() as reader:
             return None if reader is None else reader.head()
 
-    def checkpoint(self, signer: Signer, *, trusted: TrustedKeys | None = None) -> Checkpoint | None:
-        """Sign how far the ledger has come, beside it; never further back than the checkpoint there.
-
-        Args:
-            signer: signs the new checkpoint.
-            trusted: keys that may have signed the one there; the signer's own when None.
-
-        Returns:
-            The checkpoint now in force; None when nothing has happened yet.
-
-        Raises:
-            IntegrityError: the ledger contradicts the checkpoint there, which is then left as it is.
-            Unavailable: the ledger or the checkpoint cannot be read or written.
-        """
+    def checkpoint(self, signer: Signer, *, trusted: TrustedKeys | None = None) -> bytes | None:
+        """See `modelrisk.ledger.LedgerStore.checkpoint`."""
         if not self.path.exists() and not self.checkpoint_path.exists():
             return None
         believed = trusted or TrustedKeys((signer.public_key,))
@@ -198,11 +186,11 @@ class SqliteLedger:
             earlier = self.remembered(believed)
             self._refuse_if_cut(connection, earlier)
             head = _Reader(connection).head()
-            if head is None or (earlier is not None and earlier.seq == head.seq):
-                return earlier
-            newest = Checkpoint.at(head)
-            replace_with(self.checkpoint_path, newest.signed(signer), name="checkpoint")
-            return newest
+            if head is None:
+                return None
+            if earlier is None or earlier.seq != head.seq:
+                replace_with(self.checkpoint_path, Checkpoint.at(head).signed(signer), name="checkpoint")
+            return self.checkpoint_path.read_bytes()
 
     def remembered(self, trusted: TrustedKeys) -> Checkpoint | None:
         """The checkpoint beside the ledger; None when there is none.
@@ -220,16 +208,7 @@ class SqliteLedger:
         return Checkpoint.verified(envelope, trusted)
 
     def verify(self, trusted: TrustedKeys, *, copies: Iterable[bytes] = ()) -> LedgerReport:
-        """Read the whole ledger, follow its chain, and hold it against the signed checkpoints.
-
-        Args:
-            trusted: keys whose checkpoints are believed.
-            copies: checkpoint envelopes kept elsewhere.
-
-        Raises:
-            IntegrityError: a checkpoint is altered or signed by nobody trusted, or the file is no ledger.
-            Unavailable: the ledger cannot be read.
-        """
+        """See `modelrisk.ledger.LedgerStore.verify`."""
         beside = self.remembered(trusted)
         elsewhere = [Checkpoint.verified(copy, trusted) for copy in copies]
         checkpoints = [*elsewhere, *([] if beside is None else [beside])]

@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelrisk.cases import Case
-from modelrisk.documents.card import as_html, as_markdown, model_card
+from modelrisk.documents.card import model_card
+from modelrisk.documents.card_html import as_html
+from modelrisk.documents.card_markdown import as_markdown
 from modelrisk.errors import CallerMistake
 from modelrisk.evidence import decoded
+from modelrisk.identity import ModelVersion
 from modelrisk.intake import Intake
 from modelrisk.packs import PackReport, pack_members
 from modelrisk.records import StageEvidence
 from modelrisk.signatures import Signer, TrustedKeys
 from resources.decision_register import Registered
+from resources.durable_files import replace_with
 from resources.evidence_store import EvidenceStore, digest_of_file
 from resources.governance import Governance
 from resources.pack_files import verify_pack_file, write_pack
@@ -59,6 +63,7 @@ class Publications:
         signer: signs packs.
         trusted: tells the keys packs are verified against.
         packs: directory of the packs.
+        cards: directory of the cards' pages.
     """
 
     def __init__(
@@ -69,12 +74,14 @@ class Publications:
         signer: Signer,
         trusted: Callable[[], TrustedKeys],
         packs: Path,
+        cards: Path,
     ) -> None:
         self._evidence = evidence
         self._governance = governance
         self._signer = signer
         self._trusted = trusted
         self._packs = packs
+        self._cards = cards
 
     def card(self, registered: Registered, *, intake: Intake | None, case: Case) -> Card:
         """The card of a decision, rendered from the record and the evidence it names."""
@@ -134,6 +141,9 @@ class Publications:
         """A kept document's text."""
         return self._evidence.get(digest).decode()
 
-    def path(self, digest: str) -> Path:
-        """Where a kept document lies."""
-        return self._evidence.path(digest)
+    def page(self, card: Card, version: ModelVersion) -> Path:
+        """The card as a file a browser opens by its ending; written anew from the evidence each time."""
+        self._cards.mkdir(parents=True, exist_ok=True)
+        page = self._cards / f"{version.file_stem}.html"
+        replace_with(page, self._evidence.get(card.html), name="card")
+        return page

@@ -19,7 +19,15 @@ from modelrisk.champions import Standing
 from modelrisk.decisions import Clearance, clear
 from modelrisk.errors import IntegrityError, Unavailable
 from modelrisk.identity import ModelVersion
-from modelrisk.ledger import Event, EventKind, LedgerReader, champion, unfinished_release, utc_text
+from modelrisk.ledger import (
+    Event,
+    EventKind,
+    LedgerReader,
+    LedgerStore,
+    champion,
+    unfinished_release,
+    utc_text,
+)
 from modelrisk.policy import obligations
 from modelrisk.signatures import Signer, TrustedKeys
 from resources.case_files import CaseFiles
@@ -27,7 +35,6 @@ from resources.decision_register import DecisionRegister, Registered
 from resources.evidence_store import EvidenceStore
 from resources.failpoints import reach
 from resources.governance import Governance
-from resources.ledger_store import SqliteLedger
 from resources.model_registry import Registry
 
 CHECKPOINT_TAG = "model_risk.checkpoint"
@@ -86,7 +93,7 @@ class Releases:
         self,
         *,
         registry: Registry,
-        ledger: SqliteLedger,
+        ledger: LedgerStore,
         register: DecisionRegister,
         evidence: EvidenceStore,
         case_files: CaseFiles,
@@ -227,11 +234,14 @@ class Releases:
     def _require_whole_ledger(self, name: str) -> None:
         copy = self._registry.model_tags(name).get(CHECKPOINT_TAG)
         report = self._ledger.verify(self._trusted(), copies=[] if copy is None else [copy.encode()])
-        if report.broken is not None:
+        if report.broken is not None or (report.entries and report.covered is None):
+            broken = report.broken
             raise IntegrityError(
-                found=f"a ledger broken at entry {report.broken.seq}: {report.broken.reason}",
+                found="a ledger without its signed checkpoint"
+                if broken is None
+                else f"a ledger broken at entry {broken.seq}: {broken.reason}",
                 expected="an unbroken chain up to every signed checkpoint",
-                remedy="Run `model-risk ledger verify`, and restore the ledger from a backup",
+                remedy="Run `model-risk ledger verify`, and restore ledger and checkpoint from a backup",
             )
 
     def _require_whole_evidence(self, decision: Registered) -> None:
@@ -260,8 +270,7 @@ class Releases:
         """Sign how far the ledger has come; keep a copy where its owner is not alone in control."""
         signed = self._ledger.checkpoint(self._signer, trusted=self._trusted())
         if signed is not None:
-            envelope = self._ledger.checkpoint_path.read_text(encoding="utf-8")
-            self._registry.tag_model(name, {CHECKPOINT_TAG: envelope})
+            self._registry.tag_model(name, {CHECKPOINT_TAG: signed.decode()})
 
 
 def _finish_of(ledger: LedgerReader, started: Event) -> Event | None:

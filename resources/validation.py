@@ -297,7 +297,7 @@ def _buffered(_connection: Any, cursor: Any, _sql: Any, _values: Any, context: A
 
 
 def _evaluated(
-    batch: "Batch", wanted: Mapping[str, "Expectation"]
+    batch: Any, wanted: Mapping[str, "Expectation"]
 ) -> "dict[str, ExpectationValidationResult]":
     import great_expectations as gx
 

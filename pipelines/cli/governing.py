@@ -12,19 +12,23 @@ from pipelines.cli.printing import put
 
 def init(
     context: typer.Context,
-    directory: Annotated[Path | None, typer.Argument(help="Where to write it. Default: --governance.")] = None,
+    directory: Annotated[
+        Path | None, typer.Argument(help="Where to write it. Default: ./governance.")
+    ] = None,
     *,
     governance: options.GovernanceDirectory = None,
 ) -> int:
     """Write a governance directory to start from; existing files stay as they are."""
     from resources.governance import Governance
 
-    settings = options.settings_for(context, governance=directory or governance)
+    settings = options.settings_for(context, governance=directory or governance or Path("governance"))
     written = Governance(settings.governance).scaffold()
     for path in written:
         put(f"wrote {path}", output=None)
     put(
-        "Next: describe a model in models/, then `model-risk check`." if written else "Nothing to write: all is there.",
+        "Next: describe a model in models/, then `model-risk check`."
+        if written
+        else "Nothing to write: all is there.",
         output=None,
     )
     return ExitCode.RELEASABLE

@@ -68,19 +68,19 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return ExitCode.NOT_ATTEMPTED
-    except CallerMistake as error:
-        sys.stderr.write(f"✗ {error}\n")
-        return ExitCode.NOT_ATTEMPTED
-    except IntegrityError as error:
-        sys.stderr.write(f"✗ {error}\n")
-        return ExitCode.REFUSED
     except ModelRiskError as error:
         sys.stderr.write(f"✗ {error}\n")
-        return ExitCode.NOT_EVALUATED
+        return _exit_code_of(error)
     except Exception:  # noqa: BLE001 - the process boundary: Python would exit 1, which here means *refused*
         traceback.print_exc()
         sys.stderr.write("✗ This is a bug in model-risk, not a verdict. Please report the lines above.\n")
         return ExitCode.INTERNAL_ERROR
+
+
+def _exit_code_of(error: ModelRiskError) -> ExitCode:
+    if isinstance(error, CallerMistake):
+        return ExitCode.NOT_ATTEMPTED
+    return ExitCode.REFUSED if isinstance(error, IntegrityError) else ExitCode.NOT_EVALUATED
 
 
 def main() -> None:

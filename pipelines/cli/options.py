@@ -13,7 +13,9 @@ from resources.environments import Settings
 
 Home = Annotated[
     Path | None,
-    typer.Option("--home", help="Directory of the embedded platform. [env: MODEL_RISK_HOME]", show_default=False),
+    typer.Option(
+        "--home", help="Directory of the embedded platform. [env: MODEL_RISK_HOME]", show_default=False
+    ),
 ]
 GovernanceDirectory = Annotated[
     Path | None,

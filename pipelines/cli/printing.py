@@ -4,12 +4,17 @@ What does not belong here: what an outcome says (`modelrisk.documents`).
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from modelrisk.decisions import DecisionRecord
+from modelrisk.decisions import DecisionRecord, Outcome
 from modelrisk.documents.decision_report import NOT_A_DECISION, as_rows, outcome_words
 from modelrisk.errors import CallerMistake
 from modelrisk.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from pipelines.cli.demonstrating import Reviewed
 
 _STYLES = {
     Verdict.PASSED: "green",
@@ -56,7 +61,7 @@ def decision_text(record: DecisionRecord, digest: str | None) -> str:
     console.print(Text(f"{record.headline}\n"))
     table = Table(show_edge=False, pad_edge=False, header_style="bold")
     for name in ("gate", "verdict", "measured", "limit", "margin"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name in ("gate", "verdict"))
     for row in as_rows(record):
         style = _STYLES[row.verdict]
         cells = (row.control, Text(row.words, style=style), row.measured, row.limit, row.margin)
@@ -68,6 +73,30 @@ def decision_text(record: DecisionRecord, digest: str | None) -> str:
         console.print(Text(f"  {finding.message}"))
         console.print(Text(f"  → {finding.next_action}"))
     console.print(Text(f"\n{NOT_A_DECISION}" if digest is None else f"\nrecord {digest}", style="dim"))
+    return buffer.getvalue()
+
+
+def demonstration_table(rows: "Sequence[Reviewed]") -> str:
+    """What became of each version, and where to read on."""
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    buffer = StringIO()
+    console = Console(file=buffer, force_terminal=sys.stdout.isatty(), width=_width())
+    table = Table(show_edge=False, pad_edge=False, header_style="bold", show_lines=True)
+    for name in ("version", "tier", "verdict", "binding reason", "champion"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        colour = "green" if row.verdict is Outcome.RELEASABLE else "red"
+        champion = "yes" if row.released else "no"
+        verdict = Text(row.verdict.value, style=colour)
+        table.add_row(Text(row.model), str(row.tier), verdict, Text(row.binding), champion)
+    console.print(table)
+    for row in rows:
+        console.print(Text(f"\n{row.model}\n  card {row.card}\n  pack {row.pack}"), soft_wrap=True)
     return buffer.getvalue()
 
 

@@ -48,7 +48,7 @@ def pack(
     governance: options.GovernanceDirectory = None,
     tracking_uri: options.TrackingUri = None,
 ) -> int:
-    """Hand out the evidence pack of a version's newest decision: prints its path, or copies it to --output."""
+    """Hand out a version's newest evidence pack: prints its path, or copies it to --output."""
     from assets.documentation import evidence_pack
     from resources.assembly import Platform
     from resources.publications import Pack
@@ -71,7 +71,9 @@ def verify(
     *,
     key: Annotated[
         list[Path] | None,
-        typer.Option("--key", help="A public key you trust. Default: the home's and the governance directory's."),
+        typer.Option(
+            "--key", help="A public key you trust. Default: the home's and the governance directory's."
+        ),
     ] = None,
     home: options.Home = None,
     governance: options.GovernanceDirectory = None,
@@ -140,5 +142,7 @@ def ledger_show(
     platform = Platform(options.settings_for(context, home=home))
     for event in platform.ledger.events():
         detail = event.body.get("verdict") or event.body.get("alias") or event.body.get("found") or ""
-        put(f"{event.seq:>6}  {event.at}  {event.kind.value:<22} {event.subject}  {detail!s:.80}", output=None)
+        put(
+            f"{event.seq:>6}  {event.at}  {event.kind.value:<22} {event.subject}  {detail!s:.80}", output=None
+        )
     return ExitCode.RELEASABLE

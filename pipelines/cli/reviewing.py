@@ -23,7 +23,9 @@ def review(
         ReviewFormat, typer.Option("--format", help="Form of the decision.")
     ] = ReviewFormat.TABLE,
     output: options.Output = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Score and decide anew, even if nothing changed.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Score and decide anew, even if nothing changed.")
+    ] = False,
     preview: Annotated[
         bool, typer.Option("--preview", help="Judge a version or a runs:/ URI without deciding anything.")
     ] = False,

@@ -57,7 +57,18 @@ def dev(
         "MLFLOW_TRACKING_URI": settings.tracking_uri,
     }
     put(f"Dagster at http://{host}:{port} (home {settings.home.path})", output=None)
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "pipelines.definitions", "-h", host, "-p", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-m",
+        "pipelines.definitions",
+        "-h",
+        host,
+        "-p",
+        str(port),
+    ]
     try:
         return subprocess.run(command, env=environment, check=False, cwd=settings.home.path).returncode  # noqa: S603 - our own interpreter and arguments
     except KeyboardInterrupt:

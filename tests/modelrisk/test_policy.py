@@ -342,7 +342,8 @@ def test_identifiers_are_compared_only_where_the_intake_names_one():
     ("data", "affects", "required"),
     [
         ("sensitive: [sex]", "individuals", True),
-        ("sensitive: []", "individuals", False),
+        ("sensitive: []", "individuals", True),  # nor is an empty list
+        ("sensitive: []", "nobody", False),
         ("exclude: []", "individuals", True),  # not declared at all: silence is no way out
         ("exclude: []", "nobody", False),
         ("sensitive: [sex]", "nobody", True),

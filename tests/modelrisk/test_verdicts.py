@@ -15,9 +15,7 @@ from modelrisk.verdicts import Judgement, Limits, Verdict, Waiver, judge, rows_n
 
 def proportion(events: int, n: int, *, group: str | None = None) -> Estimate:
     cohort = {} if group is None else {"sex": group}
-    return estimate(
-        "accuracy", "clopper_pearson", {"events": events, "n": n}, confidence=0.95, cohort=cohort
-    )
+    return estimate("accuracy", "clopper_pearson", {"events": events, "n": n}, confidence=0.95, cohort=cohort)
 
 
 def census(value: float) -> Estimate:
@@ -64,11 +62,16 @@ def test_a_value_that_is_no_finite_number_is_not_evaluable(value):
 
 @pytest.mark.parametrize("bound", [float("nan"), float("inf")])
 def test_a_bound_that_is_no_finite_number_is_not_evaluable(bound):
-    assert judge(Limits(floor=0.1), [replace(proportion(99, 100), low=bound)]).verdict is Verdict.NOT_EVALUABLE
+    assert (
+        judge(Limits(floor=0.1), [replace(proportion(99, 100), low=bound)]).verdict is Verdict.NOT_EVALUABLE
+    )
 
 
 def test_an_unknown_method_is_not_evaluable():
-    assert judge(Limits(floor=0.1), [replace(proportion(99, 100), method="psychic")]).verdict is Verdict.NOT_EVALUABLE
+    assert (
+        judge(Limits(floor=0.1), [replace(proportion(99, 100), method="psychic")]).verdict
+        is Verdict.NOT_EVALUABLE
+    )
 
 
 def test_printed_bounds_are_recomputed_so_forged_ones_change_nothing():

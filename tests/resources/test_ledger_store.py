@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from modelrisk.errors import CallerMistake, IntegrityError, ModelRiskError, Unavailable
 from modelrisk.evidence import digest
-from modelrisk.ledger import Event, EventKind, LedgerReader, LedgerStore, verify_chain
+from modelrisk.ledger import Checkpoint, Event, EventKind, LedgerReader, LedgerStore, verify_chain
 from modelrisk.signatures import TrustedKeys, UntrustedSigner
 from resources.failpoints import VARIABLE
 from resources.ledger_store import SqliteLedger
@@ -477,7 +477,7 @@ def test_a_checkpoint_covers_the_newest_entry_and_is_not_written_twice(
     written = ledger.checkpoint_path.stat().st_mtime_ns
     assert ledger.checkpoint(signer) == first
     assert ledger.checkpoint_path.stat().st_mtime_ns == written
-    assert ledger.remembered(signer.trusted) == first
+    assert Checkpoint.verified(first, signer.trusted) == ledger.remembered(signer.trusted)
 
 
 # --- files that are not as they should be ----------------------------------------------------------------

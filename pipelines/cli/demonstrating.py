@@ -1,0 +1,114 @@
+"""`model-risk demo`: real models, reviewed and released as the evidence has it.
+
+What does not belong here: the models and their data (`pipelines.demo`).
+"""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from modelrisk.decisions import ExitCode, Outcome
+from pipelines.cli import options
+from pipelines.cli.printing import demonstration_table, put
+
+if TYPE_CHECKING:
+    from modelrisk.identity import ModelVersion
+    from resources.assembly import Platform
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """One row of the closing table.
+
+    Attributes:
+        model: the version reviewed.
+        tier: its tier.
+        verdict: releasable or refused.
+        binding: the gate that decided, and why.
+        released: whether it is champion now.
+        card: where its card lies.
+        pack: where its evidence pack lies.
+    """
+
+    model: str
+    tier: int
+    verdict: Outcome
+    binding: str
+    released: bool
+    card: str
+    pack: str
+
+
+def demo(
+    context: typer.Context,
+    *,
+    home: options.Home = None,
+    governance: options.GovernanceDirectory = None,
+    tracking_uri: options.TrackingUri = None,
+) -> int:
+    """Train real models, register them, review them, and release what may be released.
+
+    Nothing is staged: outcomes are what the evidence says under the shipped policy. Safe to repeat: a second
+    run trains, decides and releases nothing anew.
+    """
+    from rich.console import Console
+
+    from pipelines.demo.portfolio import prepare_portfolio
+    from resources.assembly import Platform
+
+    settings = options.settings_for(context, home=home, governance=governance, tracking_uri=tracking_uri)
+    platform = Platform(settings)
+    console = Console(stderr=True, highlight=False)
+    with console.status("Starting") as status:
+
+        def progress(sentence: str) -> None:
+            status.update(sentence)
+            console.print(f"  {sentence}", style="dim", markup=False)
+
+        portfolio = prepare_portfolio(
+            settings.home.prepared(),
+            tracking_uri=settings.tracking_uri,
+            governance=settings.governance,
+            today=settings.circumstances.now().date(),
+            progress=progress,
+        )
+        rows = [_reviewed(platform, each.version, progress) for each in portfolio.registered]
+    put(demonstration_table(rows), output=None)
+    chosen = f" --home {shlex.quote(str(settings.home.path))}" if home is not None else ""
+    put(
+        f"Open the Dagster UI:  model-risk dev{chosen}\nWhy a gate said no:   {_why(rows, chosen)}",
+        output=None,
+    )
+    return ExitCode.RELEASABLE
+
+
+def _reviewed(platform: "Platform", version: "ModelVersion", progress: Progress) -> Reviewed:
+    from pipelines import runs
+    from resources.releases import Promoted
+
+    progress(f"Reviewing {version}")
+    decision, card, pack = runs.review(platform, version)
+    record, released = decision.record, False
+    if record.verdict is Outcome.RELEASABLE:
+        progress(f"Releasing {version}")
+        outcome = runs.release(platform, version, by="demo", reason="the review found it releasable")
+        released = isinstance(outcome, Promoted)
+    return Reviewed(
+        model=record.model,
+        tier=record.tier,
+        verdict=record.verdict,
+        binding="; ".join(f"{control.id}: {control.reason}" for control in record.binding[:1]),
+        released=released,
+        card=str(platform.publications.page(card, record.version)),
+        pack=pack.path,
+    )
+
+
+def _why(rows: list[Reviewed], chosen: str) -> str:
+    refused = [row for row in rows if row.verdict is Outcome.REFUSED] or rows
+    return f"model-risk review {refused[0].model}{chosen}"
