@@ -7,6 +7,7 @@ it is judged here, so the card cannot disagree with the decision it shows.
 What does not belong here: how it looks (`modelrisk.documents.card_html` and `card_markdown`).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -59,7 +60,25 @@ _VERDICT_ORDER = (
     Verdict.PASSED,
     Verdict.NOT_APPLICABLE,
 )
-_LONGEST_TABLE = 60
+_SHOWN_ROWS = 20
+_FOLDED_ROWS = 500
+_AS_EXPECTED = "as expected"
+_COLUMNS = (
+    "outcome",
+    "column",
+    "key",
+    "what",
+    "expected",
+    "found",
+    "reason",
+    "consequence",
+    "do next",
+    "rows",
+    "unexpected",
+    "allowed",
+    "problem",
+)
+"""Columns in reading order: evidence keeps them sorted by name, and others follow these."""
 _SECTION_OF_STAGE = {
     "inventory/intake": "use",
     "inventory/lineage": "lineage",
@@ -158,9 +177,17 @@ class Limitation:
 
 @dataclass(frozen=True)
 class NamedTable:
-    """A small table of a stage, written; `left_out` rows are not shown.
+    """A small table of a stage, written.
 
-    Its `section` is the part of the card it belongs to.
+    Attributes:
+        section: the part of the card it belongs to.
+        name: its name for people.
+        stage: the stage that kept it.
+        header: its columns; those that are empty in every row are left out.
+        rows: what to look at.
+        folded: rows to show on request: more of the same, or all as expected.
+        summary: how many rows had which outcome; empty when the table tells of none.
+        left_out: how many rows are in the evidence only.
     """
 
     section: str
@@ -168,6 +195,8 @@ class NamedTable:
     stage: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    folded: tuple[tuple[str, ...], ...]
+    summary: str
     left_out: int
 
 
@@ -323,7 +352,7 @@ def model_card(
         control_limitations=tuple(
             Limitation(control.id, control.title, known[control.id])
             for control in record.controls
-            if known.get(control.id)
+            if known.get(control.id) and control.verdict is not Verdict.NOT_APPLICABLE
         ),
         unsettled=tuple(
             gate
@@ -619,16 +648,26 @@ def _tables(stages: Sequence[StageEvidence]) -> tuple[NamedTable, ...]:
 
 
 def _named_table(name: str, stage: str, table: Table) -> NamedTable:
-    header = tuple(dict.fromkeys(key for row in table for key in row))
-    rows = tuple(tuple(_cell(row.get(key)) for key in header) for row in table[:_LONGEST_TABLE])
+    found = dict.fromkeys(key for row in table for key in row if row[key] is not None)
+    header = tuple(sorted(found, key=lambda key: _COLUMNS.index(key) if key in _COLUMNS else len(_COLUMNS)))
+    outcomes = Counter(str(row["outcome"]) for row in table if row.get("outcome") is not None)
+    unexpected = [row for row in table if row.get("outcome") != _AS_EXPECTED] if outcomes else table
+    shown = unexpected[:_SHOWN_ROWS]
+    others = [*unexpected[_SHOWN_ROWS:], *(row for row in table if row.get("outcome") == _AS_EXPECTED)]
     return NamedTable(
-        _SECTION_OF_STAGE.get(stage, "data"),
-        text.visible(name.replace("_", " ")),
-        stage,
-        header,
-        rows,
-        max(0, len(table) - _LONGEST_TABLE),
+        section=_SECTION_OF_STAGE.get(stage, "data"),
+        name=text.visible(name.replace("_", " ")),
+        stage=stage,
+        header=header,
+        rows=_written(shown, header),
+        folded=_written(others[:_FOLDED_ROWS], header),
+        summary=", ".join(f"{text.count(n)} {text.visible(words)}" for words, n in outcomes.items()),
+        left_out=max(0, len(others) - _FOLDED_ROWS),
     )
+
+
+def _written(rows: Sequence[Mapping[str, Scalar]], header: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(_cell(row.get(key)) for key in header) for row in rows)
 
 
 def _cell(value: Scalar) -> str:

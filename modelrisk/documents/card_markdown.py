@@ -180,12 +180,12 @@ def _tables(card: ModelCard, section: str) -> str:
             continue
         header = [text.for_markdown(name) for name in table.header]
         rows = [[text.for_markdown(cell) for cell in row] for row in table.rows]
-        parts.append(
-            f"### {text.for_markdown(table.name)} ({text.code_for_markdown(table.stage)})\n\n"
-            f"{text.markdown_table(header, rows)}"
-        )
-        if table.left_out:
-            parts.append(f"{text.count(table.left_out)} more rows are in the evidence.")
+        parts.append(f"### {text.for_markdown(table.name)} ({text.code_for_markdown(table.stage)})")
+        parts += [text.for_markdown(table.summary)] if table.summary else []
+        parts += [text.markdown_table(header, rows)] if rows else []
+        unseen = len(table.folded) + table.left_out
+        if unseen:
+            parts.append(f"{text.count(unseen)} {'more rows' if rows else 'rows'} are in the evidence.")
     return "\n\n".join(parts)
 
 
@@ -218,7 +218,7 @@ def _gates(card: ModelCard) -> str:
             text.for_markdown(gate.row.limit),
             text.for_markdown(gate.row.margin),
             text.for_markdown(gate.row.remedy),
-            text.for_markdown("; ".join(gate.why_required)),
+            text.for_markdown(gate.why_required[0] if gate.why_required else ""),
         )
         for gate in card.gates
     ]

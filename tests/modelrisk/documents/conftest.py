@@ -509,8 +509,24 @@ STAGES = (
         BOUND,
         tables={
             "expectations": (
-                {"expectation": "values are not null", "column": "loanamt", "unexpected": 12, "met": False},
-                {"expectation": "values are in the set", "column": "race", "unexpected": 0, "met": True},
+                {
+                    "allowed": 4,
+                    "column": "loanamt",
+                    "expected": "at most 1 % missing",
+                    "outcome": "failed",
+                    "problem": None,
+                    "rows": 497,
+                    "unexpected": 12,
+                },
+                {
+                    "allowed": 0,
+                    "column": "race",
+                    "expected": "a value seen in training",
+                    "outcome": "as expected",
+                    "problem": None,
+                    "rows": 497,
+                    "unexpected": 0,
+                },
             )
         },
     ),

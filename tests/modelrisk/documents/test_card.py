@@ -12,7 +12,7 @@ from modelrisk.documents import text
 from modelrisk.documents.card import NOT_TOLD, ModelCard, model_card
 from modelrisk.documents.card_html import as_html, prose
 from modelrisk.documents.card_markdown import as_markdown, body, front_matter
-from modelrisk.records import StageEvidence
+from modelrisk.records import StageEvidence, Table
 from modelrisk.verdicts import Verdict
 
 VOID = {"meta", "br", "col", "wbr", "link", "img", "input", "hr"}
@@ -233,12 +233,42 @@ def test_the_card_of_one_record_is_the_same_twice(record, card_of):
     assert as_markdown(card_of(record)) == as_markdown(card_of(record))
 
 
-def test_a_long_table_of_a_stage_is_cut_and_says_so(record):
-    table = tuple({"expectation": f"number {position}", "unexpected": position} for position in range(75))
+def card_with(record, table: Table) -> ModelCard:
     stage = StageEvidence("validation/evaluation_data", record.version, record.bound, tables={"rules": table})
-    long = model_card(record, record_digest=None, intake=None, lineage=None, stages=(stage,))
-    assert "15 more rows are in the evidence" in as_html(long)
-    assert "15 more rows are in the evidence" in body(long)
+    return model_card(record, record_digest=None, intake=None, lineage=None, stages=(stage,))
+
+
+def test_a_long_table_of_a_stage_is_folded_and_says_what_is_left_out(record):
+    table = tuple({"rule": f"number {position}", "unexpected": position} for position in range(575))
+    card = card_with(record, table)
+    (shown,) = card.tables
+    assert (len(shown.rows), len(shown.folded), shown.left_out) == (20, 500, 55)
+    assert "500 more rows" in as_html(card)
+    assert "55 more rows are in the evidence" in as_html(card)
+    assert "555 more rows are in the evidence" in body(card)
+
+
+def test_a_table_shows_what_was_not_as_expected_and_counts_the_rest(record):
+    outcomes = ("as expected", "failed", "as expected")
+    card = card_with(
+        record, tuple({"outcome": outcome, "column": "age", "problem": None} for outcome in outcomes)
+    )
+    (shown,) = card.tables
+    assert shown.header == ("outcome", "column")
+    assert shown.rows == (("failed", "age"),)
+    assert len(shown.folded) == 2
+    assert shown.summary == "2 as expected, 1 failed"
+    assert shown.summary in as_html(card)
+    assert shown.summary in as_markdown(card)
+
+
+def test_a_control_that_does_not_apply_has_no_limitation_on_the_card(record):
+    told = {control.id: "a limitation" for control in record.controls}
+    card = model_card(
+        record, record_digest=None, intake=None, lineage=None, stages=(), control_limitations=told
+    )
+    applying = {one.id for one in record.controls if one.verdict is not Verdict.NOT_APPLICABLE}
+    assert {entry.control for entry in card.control_limitations} == applying
 
 
 # --- hostile text ----------------------------------------------------------------------------------------
