@@ -5,6 +5,7 @@ interval for it covers when a model is calibrated.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,8 @@ CLIPPED_AT = 1e-12
 """Scores are clipped to [1e-12, 1 - 1e-12] before their logarithm is taken."""
 MOST_ITERATIONS = 30
 CONVERGED = 1e-10
-LARGEST_SLOPE = 1e4
+CONSTANT_WITHIN = 1e-6
+"""Logits that differ by less are one score written with rounding errors."""
 BINS = 10
 
 _METHOD = "wald_normal"
@@ -132,16 +134,24 @@ def reliability_curve(
 
 def _slope(predictions: "ir.Table", survey: Survey, run: Run, positive: str, confidence: float) -> Estimate:
     metric = "calibration_slope"
-    x = _logits(predictions, positive)
-    (spread,) = run(x.agg(lowest=x.x.min(), highest=x.x.max()))
-    if real(spread["lowest"]) == real(spread["highest"]):
+    logits = _logits(predictions, positive)
+    spread = {bool(real(row["y"])): row for row in run(_spread(logits))}
+    ends = {name: [real(row[name]) for row in spread.values()] for name in ("lowest", "highest")}
+    if max(ends["highest"]) - min(ends["lowest"]) <= CONSTANT_WITHIN:
         fault = "the score is the same on every row, so it has no slope; look at the model's features"
         return _unfit(metric, fault, survey, confidence)
-    fit, step = _Fit(0.0, 1.0), _Fit(math.inf, math.inf)
+    if _separated(spread[False], spread[True]) or _separated(spread[True], spread[False]):
+        return _unfit(metric, _NO_MAXIMUM, survey, confidence)
+    # Centred logits leave the slope as it is and keep the digits of the determinant.
+    centre = (
+        real(spread[False]["mean"]) * survey.negatives + real(spread[True]["mean"]) * survey.positives
+    ) / survey.rows
+    x = logits.mutate(x=column_of_numbers(logits, "x") - centre)
+    fit = _Fit(math.log(survey.positives / survey.negatives), 0.0)
     sums = _sums(x, fit, run)
     for _ in range(MOST_ITERATIONS):
         determinant = sums.information * sums.information_slope - sums.information_mixed**2
-        if not determinant > 1e-12 * sums.information * sums.information_slope:
+        if not determinant > 0.0:
             break
         step = _Fit(
             (sums.information_slope * sums.gradient - sums.information_mixed * sums.gradient_slope)
@@ -149,16 +159,20 @@ def _slope(predictions: "ir.Table", survey: Survey, run: Run, positive: str, con
             (sums.information * sums.gradient_slope - sums.information_mixed * sums.gradient) / determinant,
         )
         fit, sums = _advanced(x, fit, step, sums, run)
-        if abs(step.slope) <= CONVERGED * max(1.0, abs(fit.slope)) and abs(step.intercept) <= CONVERGED * max(
-            1.0, abs(fit.intercept)
-        ):
-            variance = sums.information / (
-                sums.information * sums.information_slope - sums.information_mixed**2
-            )
-            return _fitted(metric, fit.slope, variance, survey, confidence)
-        if abs(fit.slope) > LARGEST_SLOPE:
-            break
-    return _unfit(metric, _NO_MAXIMUM, survey, confidence)
+        if abs(step.slope) <= CONVERGED * max(1.0, abs(fit.slope)):
+            determinant = sums.information * sums.information_slope - sums.information_mixed**2
+            return _fitted(metric, fit.slope, sums.information / determinant, survey, confidence)
+    return _unfit(metric, _NOT_CONVERGED, survey, confidence)
+
+
+def _spread(logits: "ir.Table") -> "ir.Table":
+    x = column_of_numbers(logits, "x")
+    return logits.group_by("y").agg(lowest=x.min(), highest=x.max(), mean=x.mean())
+
+
+def _separated(below: Mapping[str, object], above: Mapping[str, object]) -> bool:
+    """Whether one class scores nowhere above the other; exactly then the maximum lies at infinity."""
+    return real(below["highest"]) <= real(above["lowest"])
 
 
 def _intercept(
@@ -175,12 +189,15 @@ def _intercept(
         fit, sums = _advanced(x, fit, step, sums, run)
         if abs(step.intercept) <= CONVERGED * max(1.0, abs(fit.intercept)):
             return _fitted(metric, fit.intercept, 1.0 / sums.information, survey, confidence)
-    return _unfit(metric, _NO_MAXIMUM, survey, confidence)
+    return _unfit(metric, _NOT_CONVERGED, survey, confidence)
 
 
 _NO_MAXIMUM = (
-    "the fit has no finite maximum: the scores separate the classes perfectly, or all lie at 0 and 1; "
-    "let the model return probabilities, and look for leakage of the label into its features"
+    "the scores separate the classes perfectly, so the slope is infinite; "
+    "supply more rows, and look for leakage of the label into the features"
+)
+_NOT_CONVERGED = (
+    "the fit did not converge: nearly all scores lie at 0 or 1; let the model return probabilities that vary"
 )
 
 
