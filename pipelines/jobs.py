@@ -8,7 +8,6 @@ What does not belong here: what a step does.
 import dagster as dg
 
 from assets import documentation, release
-from assets.partitions import MODEL_VERSIONS
 
 _UP_TO_DECISION = dg.AssetSelection.assets(release.decision).upstream()
 _PAPERS = dg.AssetSelection.assets(documentation.model_card, documentation.evidence_pack)
@@ -16,14 +15,12 @@ _PAPERS = dg.AssetSelection.assets(documentation.model_card, documentation.evide
 review_model_version = dg.define_asset_job(
     "review_model_version",
     selection=_UP_TO_DECISION | _PAPERS,
-    partitions_def=MODEL_VERSIONS,
     executor_def=dg.in_process_executor,
     description="Everything up to a signed decision, its card and its pack. A refusal is a successful run.",
 )
 preview_model_version = dg.define_asset_job(
     "preview_model_version",
     selection=_UP_TO_DECISION,
-    partitions_def=MODEL_VERSIONS,
     executor_def=dg.in_process_executor,
     config={"ops": {"release__decision": {"config": {"preview": True}}}},
     description="What a review would say. Nothing is signed and nothing can be released.",
@@ -31,7 +28,6 @@ preview_model_version = dg.define_asset_job(
 release_model_version = dg.define_asset_job(
     "release_model_version",
     selection=dg.AssetSelection.assets(release.clearance, release.promotion),
-    partitions_def=MODEL_VERSIONS,
     executor_def=dg.in_process_executor,
     description="Clearance of the newest decision, and promotion behind that gate.",
 )

@@ -34,9 +34,18 @@ class Platform:
 
     Attributes:
         settings: where everything is.
+        shared_scorer: a scorer already warm, to be used instead of one of its own.
     """
 
     settings: Settings
+    shared_scorer: Scorer | None = None
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """Runs models; kept warm by whoever reviews several versions in a row."""
+        return self.shared_scorer or Scorer(
+            time_limit_s=self.settings.scoring_seconds, memory_limit_mb=self.settings.scoring_megabytes
+        )
 
     @cached_property
     def governance(self) -> Governance:
@@ -134,10 +143,7 @@ class Platform:
             "ledger": self.ledger,
             "validator": Validator(self.datasets),
             "scored_once": ScoredOnce(
-                scorer=Scorer(
-                    time_limit_s=self.settings.scoring_seconds,
-                    memory_limit_mb=self.settings.scoring_megabytes,
-                ),
+                scorer=self.scorer,
                 datasets=self.datasets,
                 evidence=self.evidence,
                 work=self.settings.home.work,

@@ -77,7 +77,8 @@ def demo(
             today=settings.circumstances.now().date(),
             progress=progress,
         )
-        rows = [_reviewed(platform, each.version, progress) for each in portfolio.registered]
+        with platform.scorer.warm():
+            rows = [_reviewed(platform, each.version, progress) for each in portfolio.registered]
     put(demonstration_table(rows), output=None)
     chosen = f" --home {shlex.quote(str(settings.home.path))}" if home is not None else ""
     put(

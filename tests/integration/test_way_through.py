@@ -1,20 +1,18 @@
 """A registered version travels the whole way: review, decision, card, pack, clearance, promotion."""
 
 import json
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from modelrisk.decisions import ExitCode, Outcome
 from modelrisk.packs import PackVerdict
+from modelrisk.signatures import TrustedKeys
 from pipelines import runs
 from resources.pack_files import verify_pack_file
 from resources.releases import Promoted
-
-NOISY = (
-    "return 1.0 / (1.0 + np.exp(-1.5 * (0.2 * rows['x'].to_numpy() + np.sin(7919 * rows['x'].to_numpy()))))"
-)
-SLIGHTLY_BLURRED = "return np.clip(1.0 / (1.0 + np.exp(-1.5 * rows['x'].to_numpy())) + 0.01 * np.sin(7919 * rows['x'].to_numpy()), 0, 1)"
+from tests.workbench import BLURRED, NOISY
 
 
 @pytest.fixture
@@ -79,10 +77,6 @@ def test_all_metrics_are_estimated_for_all_rows_and_every_group(reviewed):
 
 
 def test_the_pack_verifies_against_the_homes_key_and_not_against_its_own(bench, reviewed):
-    from pathlib import Path
-
-    from modelrisk.signatures import TrustedKeys
-
     _, _, _, pack = reviewed
     path = Path(pack.path)
     assert verify_pack_file(path, trusted=bench.platform.trusted()).verdict is PackVerdict.VERIFIED
@@ -120,8 +114,8 @@ def test_a_worse_challenger_is_refused_and_a_non_inferior_one_may_follow(bench, 
     assert verdicts["not_worse_than_champion"] == "failed"
     assert worse.record.verdict is Outcome.REFUSED
     assert worse.record.exit_code is ExitCode.REFUSED
-    assert any("not_worse_than_champion" == finding.control for finding in worse.record.findings)
-    challenger = bench.register(SLIGHTLY_BLURRED)
+    assert "not_worse_than_champion" in {finding.control for finding in worse.record.findings}
+    challenger = bench.register(BLURRED)
     decision = bench.review(challenger)
     assert decision.record.verdict is Outcome.RELEASABLE, decision.record.headline
     promoted = bench.release(challenger)

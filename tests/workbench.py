@@ -1,0 +1,221 @@
+"""A small real platform: MLflow and Dagster on SQLite, one governance directory and home for each test.
+
+The models are hand-written pyfuncs over one column `x`, so that logging and loading one costs little and its
+behaviour is known: `score` is the true probability of the label.
+"""
+
+import json
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from modelrisk.decisions import Actor, DecisionRecord
+from modelrisk.identity import ModelVersion
+from pipelines import runs
+from resources.assembly import Platform
+from resources.decision_register import Registered
+from resources.environments import Circumstances, Settings
+from resources.home import Home
+from resources.scorer import Scorer
+
+CALIBRATED = "return 1.0 / (1.0 + np.exp(-1.5 * rows['x'].to_numpy()))"
+"""P(y = 1 | x), exactly as the data are made."""
+NOISY = "return 1.0 / (1.0 + np.exp(-1.5 * (0.2 * rows['x'] + np.sin(7919 * rows['x'])).to_numpy()))"
+"""Clearly worse than `CALIBRATED`."""
+BLURRED = CALIBRATED.replace("return ", "return 0.005 + 0.99 * ")
+"""Hardly different from `CALIBRATED`."""
+WRONG_WAY_ROUND = CALIBRATED.replace("return ", "return 1.0 - ")
+"""Worse than chance."""
+ROWS = 4000
+
+
+@dataclass
+class Bench:
+    """One governance directory and one home, over the shared registry.
+
+    Model names carry the test's name, so that tests do not meet in the registry.
+    """
+
+    root: Path
+    tracking_uri: str
+    scorer: Scorer
+    prefix: str
+    policy: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.governance = self.root / "governance"
+        (self.governance / "models").mkdir(parents=True)
+        self.data = self.root / "data"
+        self.data.mkdir()
+        write_rows(self.data / "training.parquet", seed=1)
+        write_rows(self.data / "evaluation.parquet", seed=2)
+
+    @property
+    def name(self) -> str:
+        return f"{self.prefix}-loan"
+
+    @property
+    def platform(self) -> Platform:
+        """A new assembly each time, as a new process would make it."""
+        home = Home(self.root / "home")
+        circumstances = Circumstances.from_environment({"MODEL_RISK_ACTOR": "tester"})
+        assert circumstances.actor == Actor("user", "tester")
+        return Platform(
+            Settings(
+                home=home,
+                governance=self.governance,
+                tracking_uri=self.tracking_uri,
+                signing_key=home.signing_key,
+                dagster_home=home.dagster,
+                circumstances=circumstances,
+            ),
+            shared_scorer=self.scorer,
+        )
+
+    def register(self, body: str = CALIBRATED, *, name: str | None = None, **changes: Any) -> ModelVersion:
+        """Log and register a version whose `predict(self, rows)` has this body."""
+        return register(self.tracking_uri, name or self.name, body, data=self.data, root=self.root, **changes)
+
+    def declare(self, *, name: str | None = None, **changes: Any) -> Path:
+        """Write the model's intake, a tier-1 lending model unless changed."""
+        return declare(self.governance, name or self.name, **changes)
+
+    def write_policy(self, policy: Mapping[str, Any]) -> None:
+        text = yaml.safe_dump({"schema": "model-risk/policy@1", **policy})
+        (self.governance / "policy.yaml").write_text(text)
+
+    def review(self, version: ModelVersion, **options: Any) -> Registered:
+        return runs.review(self.platform, version, **options)[0]
+
+    def release(self, version: ModelVersion) -> object:
+        return runs.release(self.platform, version, by="tester", reason="a test")
+
+
+def declare(governance: Path, name: str, **changes: Any) -> Path:
+    document = {
+        "model": name,
+        "owner": "team:lending",
+        "purpose": "Ranks applications for manual review.",
+        "task": "binary_classification",
+        "facts": {
+            "materiality": "high",
+            "affects": "individuals",
+            "automation": "recommends",
+            "exposure": "external",
+        },
+        "data": {
+            "evaluation": "../../data/evaluation.parquet",
+            "training": "lineage",
+            "label": "y",
+            "positive": 1,
+            "favourable": 0,
+            "sensitive": ["sex"],
+            "id": "id",
+        },
+        "prediction": {"classes": [0, 1], "threshold": 0.5},
+        "rollback": {"to": "previous", "tested": "2026-01-15"},
+        **changes,
+    }
+    path = governance / "models" / "model.yaml"
+    path.write_text(yaml.safe_dump(document, allow_unicode=True))
+    return path
+
+
+def write_rows(path: Path, *, seed: int, rows: int = ROWS, **columns: object) -> Path:
+    """Rows whose label follows x, with a sex that has no influence and an id that is unique over all seeds."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    random = np.random.default_rng(seed)
+    x = random.normal(size=rows)
+    made: dict[str, object] = {
+        "id": np.arange(rows) + seed * 10_000_000,
+        "x": x,
+        "sex": random.choice(["F", "M"], size=rows),
+        "y": (random.uniform(size=rows) < 1.0 / (1.0 + np.exp(-1.5 * x))).astype("int64"),
+    }
+    pq.write_table(pa.table({**made, **columns}), path)
+    return path
+
+
+def write_model(directory: Path, body: str, *, signed: bool = True) -> Path:
+    code = directory / "code"
+    code.mkdir(parents=True)
+    (code / "the_model.py").write_text(
+        "import os, time\nimport numpy as np, pandas as pd\n"
+        "class Model:\n    def predict(self, rows, params=None):\n"
+        + textwrap.indent(textwrap.dedent(body), " " * 8)
+        + "\n\ndef _load_pyfunc(path):\n    return Model()\n"
+    )
+    (directory / "data").mkdir()
+    (directory / "requirements.txt").write_text("mlflow\nnumpy\npandas\n")
+    document: dict[str, object] = {
+        "flavors": {
+            "python_function": {
+                "loader_module": "the_model",
+                "code": "code",
+                "data": "data",
+                "python_version": "3.11.7",
+            }
+        },
+        "mlflow_version": "3.17.2",
+    }
+    if signed:
+        inputs = [{"type": "double", "name": "x", "required": True}]
+        outputs = [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1]}}]
+        document["signature"] = {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs), "params": None}
+    (directory / "MLmodel").write_text(json.dumps(document))
+    return directory
+
+
+def register(
+    tracking_uri: str,
+    name: str,
+    body: str,
+    *,
+    data: Path,
+    root: Path,
+    signed: bool = True,
+    dataset: bool = True,
+    source: str | None = None,
+) -> ModelVersion:
+    from mlflow import MlflowClient
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+    from mlflow.exceptions import MlflowException
+
+    client = MlflowClient(tracking_uri, tracking_uri)
+    experiment = client.get_experiment_by_name("tests")
+    number = (
+        experiment.experiment_id
+        if experiment
+        else client.create_experiment("tests", artifact_location=str(root / "artifacts"))
+    )
+    run = client.create_run(number, tags={"mlflow.source.git.commit": "0" * 40})
+    count = len(list(root.glob("model-*")))
+    client.log_artifacts(
+        run.info.run_id, str(write_model(root / f"model-{count}", body, signed=signed)), "model"
+    )
+    client.log_param(run.info.run_id, "slope", 1.5)
+    if dataset:
+        where = json.dumps({"uri": source or str(data / "training.parquet")})
+        logged = Dataset("training", "0123abcd", "local", where)
+        client.log_inputs(
+            run.info.run_id, [DatasetInput(logged, [InputTag("mlflow.data.context", "training")])]
+        )
+    client.set_terminated(run.info.run_id)
+    try:
+        client.create_registered_model(name)
+    except MlflowException:
+        client.get_registered_model(name)
+    made = client.create_model_version(name, f"{run.info.artifact_uri}/model", run.info.run_id)
+    return ModelVersion(name, str(made.version))
+
+
+def controls(record: DecisionRecord) -> dict[str, str]:
+    """Verdict by control."""
+    return {control.id: control.verdict.value for control in record.controls}
