@@ -168,7 +168,7 @@ def _data(card: ModelCard) -> str:
         f"### Training\n\n{_facts(card.training)}",
     ]
     if card.data_lines:
-        parts.append(f"### Counted in the data\n\n{_lines(card.data_lines, 'what')}")
+        parts.append(f"### Counts\n\n{_lines(card.data_lines, 'what')}")
     parts.append(_tables(card, "data"))
     return "\n\n".join(part for part in parts if part)
 

@@ -115,9 +115,10 @@ def for_markdown(text: str) -> str:
     """Text that Markdown shows as it is: no markup, links, HTML, formulas, table borders or mentions."""
     shown = visible(text).strip()
     shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    shown = re.sub(r"([\\`*_\[\]|~#$])", r"\\\1", shown)
+    shown = re.sub(r"([\\`*\[\]|~#$])", r"\\\1", shown)
+    shown = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", shown)  # inside a word it is no markup
     shown = re.sub(r"^([-+=])", r"\\\1", shown)
-    shown = re.sub(r"^(\d+)([.)])", r"\1\\\2", shown)
+    shown = re.sub(r"^(\d+)([.)])(?!\S)", r"\1\\\2", shown)
     shown = re.sub(r"(?i)\b(https?|ftp|mailto|javascript|www)([:.])", "\\1\u2060\\2", shown)
     return re.sub(r"(?<![\w.])@(?=\w)", "@\u2060", shown)  # a word joiner: nobody is notified
 
