@@ -274,7 +274,7 @@ class ModelRegistry:
             Unavailable: the registry did not answer.
         """
         try:
-            found = self._store.ask("the model's tags", lambda client: client.get_registered_model(name))
+            found = self._named("the model's tags", lambda client: client.get_registered_model(name))
         except NotThereError:
             raise self._unknown_model(name) from None
         self._require_same(found.name, name)
@@ -293,6 +293,15 @@ class ModelRegistry:
             )
 
     # Asking -----------------------------------------------------------------------------------
+
+    def _named(self, what: str, ask: "Callable[[MlflowClient], Any]") -> Any:
+        """A question about something by name; a name MLflow would not even look for is not there."""
+        try:
+            return self._store.ask(what, ask)
+        except Unavailable as error:
+            if getattr(error.__cause__, "error_code", None) == "INVALID_PARAMETER_VALUE":
+                raise NotThereError(str(error)) from error
+            raise
 
     def _write(self, subject: ModelVersion | str, write: "Callable[[MlflowClient], object]") -> None:
         try:
@@ -342,13 +351,13 @@ class ModelRegistry:
         )
 
     def _aliases(self, name: str) -> dict[str, str]:
-        found = self._store.ask("the model's aliases", lambda client: client.get_registered_model(name))
+        found = self._named("the model's aliases", lambda client: client.get_registered_model(name))
         self._require_same(found.name, name)
         return {str(alias): str(number) for alias, number in dict(found.aliases or {}).items()}
 
     def _entity(self, version: ModelVersion) -> Any:
         try:
-            found = self._store.ask(
+            found = self._named(
                 "the model version",
                 lambda client: client.get_model_version(version.name, version.version),
             )
@@ -487,14 +496,9 @@ class ModelRegistry:
         if run_id is None:
             return None
         try:
-            run = self._store.ask("the training run", lambda client: client.get_run(run_id))
+            run = self._named("the training run", lambda client: client.get_run(run_id))
         except NotThereError:
             return None
-        except Unavailable as error:
-            # A run id that cannot be one is refused before it is looked for.
-            if getattr(error.__cause__, "error_code", None) == "INVALID_PARAMETER_VALUE":
-                return None
-            raise
         self._require_same(run.info.run_id, run_id)
         return run
 

@@ -62,7 +62,6 @@ class TrackingStore:
     def _client(self) -> "MlflowClient":
         with self._lock:
             if self._mlflow is None:
-                _patient_for(self._timeout_s, self._retries)
                 import mlflow
 
                 _quiet()
@@ -81,7 +80,8 @@ class TrackingStore:
             Unavailable: there was no usable answer.
         """
         try:
-            return ask(self._client())
+            with _patient_for(self._timeout_s, self._retries):
+                return ask(self._client())
         except Exception as error:
             if not _is_theirs(error):
                 raise
@@ -113,11 +113,19 @@ class TrackingStore:
         )
 
 
-_ours: dict[str, str] = {}
+_patience = threading.Lock()
+_added: set[str] = set()
+_askers = 0
 
 
-def _patient_for(timeout_s: int, retries: int) -> None:
-    """Set MLflow's patience, which it takes from the environment only; what a user has set wins."""
+@contextlib.contextmanager
+def _patient_for(timeout_s: int, retries: int) -> Generator[None]:
+    """Set MLflow's patience for one question; it takes it from the environment only.
+
+    What a user has set wins, and what the environment held is back afterwards: others in this process
+    ask MLflow too. Of questions asked at once, the first decides.
+    """
+    global _askers  # noqa: PLW0603 - the environment is just as global
     wanted = {
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(timeout_s),
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(retries),
@@ -127,9 +135,21 @@ def _patient_for(timeout_s: int, retries: int) -> None:
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    for name, value in wanted.items():
-        if name not in os.environ or os.environ[name] == _ours.get(name):
-            os.environ[name] = _ours[name] = value
+    with _patience:
+        _askers += 1
+        if _askers == 1:
+            for name in wanted.keys() - os.environ.keys():
+                _added.add(name)
+                os.environ[name] = wanted[name]
+    try:
+        yield
+    finally:
+        with _patience:
+            _askers -= 1
+            if not _askers:
+                for name in _added:
+                    os.environ.pop(name, None)
+                _added.clear()
 
 
 def _quiet() -> None:
