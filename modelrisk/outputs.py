@@ -201,13 +201,13 @@ class OutputReader:
             _require_rows(len(value), rows)
             return self._table(value)
         _require_rows(0 if value.ndim == 0 else value.shape[0], rows)
+        if self._spec.score_column is not None:
+            raise self._no_column(self._spec.score_column, "an array without column names")
         if value.ndim == 1:
             return self._vector(value)
         if value.ndim == 2 and value.shape[1] == 1:
             return self._vector(value[:, 0])
         if value.ndim == 2 and value.shape[1] == 2:
-            if self._spec.score_column is not None:
-                raise self._no_column(self._spec.score_column, "an array without column names")
             return self._probabilities(value[:, 0], value[:, 1])
         shape = " x ".join(str(size) for size in value.shape)
         raise BadOutput(
