@@ -34,7 +34,7 @@ _SHOWN = 3
 _SHOWN_LENGTH = 40
 
 
-class BadOutput(ModelRiskError):  # noqa: N818 - named for what was found, like its siblings
+class BadOutput(ModelRiskError):
     """The model returned something that is not an answer for these rows."""
 
 

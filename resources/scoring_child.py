@@ -348,7 +348,7 @@ class _Recorder:
 # Rows for the model ---------------------------------------------------------------------------
 
 
-class _Unfit(Exception):  # noqa: N818 - named for what was found, like its siblings
+class _Unfit(Exception):
     """The data cannot be given to the model as it declares its inputs."""
 
     def __init__(self, found: str, expected: str, remedy: str) -> None:

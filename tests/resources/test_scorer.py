@@ -474,3 +474,61 @@ def test_a_hundred_thousand_rows_stream_in_batches(case: Case, monkeypatch: pyte
     result = case.scorer.score(case.request(body, data=data))
     assert isinstance(result, ScoringResult), result
     assert result.rows == 100_000
+
+
+MODEL_FROM_CODE = """
+import mlflow
+from mlflow.models import set_model
+
+class Always(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        return ["1"] * len(model_input)
+
+set_model(Always())
+"""
+
+
+# MLflow advises on integer columns and input examples; neither is the subject here.
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_logged_models_of_three_kinds_are_scored_one_after_the_other(case: Case) -> None:
+    import mlflow
+    import numpy as np
+    import pandas as pd
+    import pyarrow.parquet as pq
+    from mlflow.models import infer_signature
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    rows = pd.DataFrame({"x": np.linspace(-1, 1, 50), "n": np.arange(50)})
+    labels = (rows["x"] > 0).astype(int)
+    signature = infer_signature(rows, labels)
+    plain = {"signature": signature, "pip_requirements": ["scikit-learn"]}
+    linear = LogisticRegression().fit(rows, labels)
+    boosted = HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=2).fit(rows, labels)
+    directory = case.directory
+    mlflow.sklearn.save_model(linear, str(directory / "skops"), **plain)
+    mlflow.sklearn.save_model(
+        boosted, str(directory / "pickled"), serialization_format="cloudpickle",
+        pyfunc_predict_fn="predict_proba", **plain,
+    )  # fmt: skip
+    (directory / "from_code.py").write_text(MODEL_FROM_CODE)
+    mlflow.pyfunc.save_model(str(directory / "code"), python_model=str(directory / "from_code.py"), **plain)
+
+    rows.to_parquet(directory / "rows.parquet")
+    features = (ColumnSpec("x", "double"), ColumnSpec("n", "long"))
+    found = {}
+    for kind in ("skops", "pickled", "code"):
+        request = ScoringRequest(
+            model_dir=directory / kind,
+            data=directory / "rows.parquet",
+            features=features,
+            reading=OutputSpec(("0", "1"), "1"),
+            output=case.output,
+            flavors=("python_function", "sklearn"),
+        )
+        result = case.scorer.score(request)
+        assert isinstance(result, ScoringResult), result
+        found[kind] = pq.read_table(case.output)
+    assert found["skops"]["prediction"].to_pylist() == linear.predict(rows).astype(str).tolist()
+    assert found["pickled"]["score"].to_pylist() == boosted.predict_proba(rows)[:, 1].tolist()
+    assert set(found["code"]["prediction"].to_pylist()) == {"1"}
