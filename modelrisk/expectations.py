@@ -298,7 +298,7 @@ def missing_share(missing: int, training_rows: int, *, rows: int) -> float:
 
 def is_numeric(dtype: str) -> bool:
     """Whether a type, as Ibis writes it, has a range of numbers."""
-    return dtype.startswith(("int", "uint", "float", "decimal"))
+    return dtype.startswith(("float", "decimal", *_INTEGERS))
 
 
 def _finite(value: float) -> float:
@@ -338,12 +338,13 @@ class SignatureMismatch:
 
 
 # Widths are not told apart: the signature's type is what the model is given, and a CSV has no widths.
+_INTEGERS = ("int8", "int16", "int32", "int64", "uint")
 _FITS: Mapping[str, tuple[str, ...]] = {
     "boolean": ("boolean",),
-    "integer": ("int", "uint"),
-    "long": ("int", "uint"),
-    "float": ("float", "decimal", "int", "uint"),
-    "double": ("float", "decimal", "int", "uint"),
+    "integer": _INTEGERS,
+    "long": _INTEGERS,
+    "float": ("float", "decimal", *_INTEGERS),
+    "double": ("float", "decimal", *_INTEGERS),
     "string": ("string", "uuid"),
     "binary": ("binary",),
     "datetime": ("timestamp(", "date"),

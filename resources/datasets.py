@@ -21,7 +21,7 @@ import threading
 import uuid
 import weakref
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ from modelrisk.columns import class_text
 from modelrisk.errors import Unavailable
 from modelrisk.records import Blame, Problem
 from resources.csv_files import CsvHeader
-from resources.duckdb_engine import STATEMENTS, Column, literal, scan, selection, settings, unavailable
+from resources.duckdb_engine import STATEMENTS, Column, literal, scan, settings, unavailable
 
 if TYPE_CHECKING:
     import duckdb
@@ -155,10 +155,15 @@ class Datasets:
         return DatasetDescription(path, digest, counted[0]["n"], columns)
 
     @contextmanager
-    def table(self, path: Path) -> Generator["ir.Table"]:
+    def table(self, path: Path, *, columns: Collection[str] | None = None) -> Generator["ir.Table"]:
         """The file as an Ibis table, for as long as the context lasts.
 
         Expressions over several such tables may be mixed and are run by `run`.
+
+        Args:
+            path: the file.
+            columns: the columns wanted (those the file lacks are left out); None for all. Every query
+                has to plan every column, so of a wide file ask for what is needed.
 
         Raises:
             Unavailable: the file cannot be read as a table; `describe` says so as a value.
@@ -166,14 +171,15 @@ class Datasets:
         import ibis
 
         parquet = self.features_parquet(path)
-        columns = parquet if isinstance(parquet, Problem) else self._columns(parquet, source=path)
-        if isinstance(parquet, Problem) or isinstance(columns, Problem):
-            problem = cast("Problem", parquet if isinstance(parquet, Problem) else columns)
+        found = parquet if isinstance(parquet, Problem) else self._columns(parquet, source=path)
+        if isinstance(parquet, Problem) or isinstance(found, Problem):
+            problem = cast("Problem", parquet if isinstance(parquet, Problem) else found)
             raise Unavailable(found=problem.found, expected=problem.expected, remedy=problem.remedy)
-        schema = ibis.schema({column.name: column.read_as for column in columns} | {ROW: "int64"})
+        wanted = [column for column in found if columns is None or column.name in columns]
+        schema = ibis.schema({column.name: column.read_as for column in wanted} | {ROW: "int64"})
         name = f"rows_{next(self._numbers)}"
         source = scan(parquet, row_numbers=True)
-        selected = f"{selection(columns)}, file_row_number AS {ROW}"
+        selected = ", ".join([*(column.selection for column in wanted), f"file_row_number AS {ROW}"])
         self._execute(f"CREATE VIEW {name} AS SELECT {selected} FROM {source}")  # noqa: S608 - quoted
         try:
             yield ibis.table(schema, name=name)

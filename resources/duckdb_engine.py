@@ -3,7 +3,6 @@
 What does not belong here: what is asked of the rows (`resources.datasets`, `resources.validation`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,11 +82,6 @@ def scan(parquet: Path, *, row_numbers: bool = False) -> str:
     # DuckDB would otherwise invent columns from folders such as `year=2026/`.
     numbers = ", file_row_number = true" if row_numbers else ""
     return f"read_parquet({file_name(parquet)}, hive_partitioning = false{numbers})"
-
-
-def selection(columns: Sequence[Column]) -> str:
-    """SQL for all columns as tables hand them out."""
-    return ", ".join(column.selection for column in columns)
 
 
 def unavailable(error: "duckdb.Error") -> Unavailable:

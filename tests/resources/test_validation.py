@@ -1,0 +1,414 @@
+"""Expectations evaluated by the real library on the real engine, on tiny files."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelrisk.cases import Case, CasePaths
+from modelrisk.champions import champion_of
+from modelrisk.expectations import ExpectationResult, ExpectationSpec, Kind, Subject, expectations
+from modelrisk.identity import ModelVersion
+from modelrisk.intake import Intake
+from modelrisk.lineage import ColumnSpec, Lineage, Signature
+from modelrisk.profiles import profile
+from modelrisk.records import Blame, BoundDigests, Problem, StageEvidence
+from resources.datasets import DatasetDescription, Datasets
+from resources.validation import Validator
+
+HOSTILE = [
+    'a"b',
+    "it's",
+    "two\nlines",
+    "emoji 😀",
+    "'; DROP TABLE x; --",
+    "{batch}",
+    ":y %s $1",
+    "x" * 300,
+    "select",
+]
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datasets]:
+    made = Datasets(tmp_path_factory.mktemp("work"), memory_limit="512MB", threads=1)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def validator(datasets: Datasets) -> Validator:
+    return Validator(datasets)
+
+
+def written(path: Path, columns: Mapping[str, Any]) -> Path:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table(dict(columns)), path)
+    return path
+
+
+def one(validator: Validator, path: Path, spec: ExpectationSpec) -> ExpectationResult:
+    (result,) = validator.validate(path, [spec])
+    return result
+
+
+@pytest.fixture
+def everything(tmp_path: Path) -> Path:
+    return written(
+        tmp_path / "e.parquet",
+        {
+            "x": [1.0, NAN, None, INF, -5.0, 7.0],
+            "n": [1, 2, 2, None, 5, 5],
+            "s": ["a", "b", None, "c", "b", "b"],
+            "y": [1.0, 0.0, 1.0, 0.0, None, 1.0],
+            "b": [True, False, True, None, True, True],
+            "day": [1, 1, 2, 2, 2, 2],
+            "none": [None] * 6,
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "rows", "unexpected", "limit", "passed"),
+    [
+        (ExpectationSpec("a", Kind.ROWS_AT_LEAST, low=6), 6, None, None, True),
+        (ExpectationSpec("a", Kind.ROWS_AT_LEAST, low=7), 6, None, None, False),
+        (ExpectationSpec("a", Kind.PRESENT, "x"), 6, None, None, True),
+        (ExpectationSpec("a", Kind.PRESENT, "X"), 6, None, None, False),
+        (ExpectationSpec("a", Kind.GIVEN, "x"), 6, 2, 0, False),
+        (ExpectationSpec("a", Kind.GIVEN, "x", share=1 / 3), 6, 2, 2, True),
+        (ExpectationSpec("a", Kind.GIVEN, "x", share=0.3), 6, 2, 1, False),
+        (ExpectationSpec("a", Kind.GIVEN, "none"), 6, 6, 0, False),
+        (ExpectationSpec("a", Kind.BETWEEN, "x", low=-5, high=7), 4, 1, 0, False),
+        (ExpectationSpec("a", Kind.BETWEEN, "x", low=-5, high=7, share=0.25), 4, 1, 1, True),
+        (ExpectationSpec("a", Kind.BETWEEN, "n", low=1, high=5), 5, 0, 0, True),
+        (ExpectationSpec("a", Kind.FINITE, columns=("x",)), 6, 1, 0, False),
+        (ExpectationSpec("a", Kind.IN_SET, "s", allowed=("a", "b")), 5, 1, 0, False),
+        (ExpectationSpec("a", Kind.IN_SET, "s", allowed=("a", "b", "c")), 5, 0, 0, True),
+        (ExpectationSpec("a", Kind.IN_SET, "y", allowed=("0", "1")), 5, 0, 0, True),
+        (ExpectationSpec("a", Kind.IN_SET, "b", allowed=("true",)), 5, 1, 0, False),
+        (ExpectationSpec("a", Kind.CONTAINS, "y", allowed=("0", "1")), 6, 0, 0, True),
+        (ExpectationSpec("a", Kind.CONTAINS, "y", allowed=("0", "1", "2", "3")), 6, 2, 0, False),
+        (ExpectationSpec("a", Kind.CLASSES, "y", low=2, high=2), 6, None, None, True),
+        (ExpectationSpec("a", Kind.CLASSES, "s", low=2, high=2), 6, None, None, False),
+        (ExpectationSpec("a", Kind.CLASSES, "none", low=2, high=2), 6, None, None, False),
+        (ExpectationSpec("a", Kind.KEY_UNIQUE, "n"), 5, 2, 0, False),
+        (ExpectationSpec("a", Kind.KEY_UNIQUE, "n", time="day"), 5, 1, 0, False),
+        (ExpectationSpec("a", Kind.KEY_UNIQUE, "s", time="x"), 4, 0, 0, True),
+        (ExpectationSpec("a", Kind.ROWS_DIFFER), 6, 0, 0, True),
+    ],
+)
+def test_counts_are_exact(
+    validator: Validator,
+    everything: Path,
+    spec: ExpectationSpec,
+    rows: int,
+    unexpected: int | None,
+    limit: int | None,
+    passed: bool,
+):
+    found = one(validator, everything, spec)
+    assert (found.rows, found.unexpected, found.limit, found.passed) == (rows, unexpected, limit, passed)
+    assert found.problem == ""
+
+
+def test_repeated_rows_are_counted_with_missing_equal_to_missing(validator: Validator, tmp_path: Path):
+    path = written(
+        tmp_path / "e.parquet", {"x": [1.0, 1.0, NAN, None, 2.0], "s": ["a", "a", None, None, "b"]}
+    )
+    found = one(validator, path, ExpectationSpec("a", Kind.ROWS_DIFFER, gates=False))
+    assert (found.passed, found.unexpected, found.gates) == (False, 2, False)
+
+
+def test_a_column_that_is_not_there_could_not_be_evaluated(validator: Validator, everything: Path):
+    found = one(validator, everything, ExpectationSpec("a", Kind.GIVEN, "gone"))
+    assert found.passed is None
+    assert "no such column" in found.problem
+
+
+def test_an_expectation_that_raises_could_not_be_evaluated_by_itself(validator: Validator, everything: Path):
+    bad = ExpectationSpec("bad", Kind.BETWEEN, "s", low=0, high=1)
+    good = ExpectationSpec("good", Kind.IN_SET, "s", allowed=("a", "b", "c"))
+    results = {result.name: result for result in validator.validate(everything, [bad, good])}
+    assert results["bad"].passed is None
+    assert results["bad"].problem
+    assert results["bad"].unexpected is None
+
+
+def test_a_file_that_cannot_be_read_leaves_every_expectation_open(validator: Validator, tmp_path: Path):
+    found = one(validator, tmp_path / "gone.parquet", ExpectationSpec("a", Kind.ROWS_AT_LEAST, low=2))
+    assert found.passed is None
+    assert "no file" in found.problem
+
+
+def test_damage_inside_a_file_leaves_expectations_open(validator: Validator, tmp_path: Path):
+    path = written(tmp_path / "e.parquet", {"s": [f"text {i}" for i in range(10_000)]})
+    content = bytearray(path.read_bytes())
+    content[50 : len(content) // 2] = b"\xff" * (len(content) // 2 - 50)
+    path.write_bytes(content)
+    assert one(validator, path, ExpectationSpec("a", Kind.GIVEN, "s")).passed is None
+
+
+def test_no_value_of_the_data_is_in_a_result(validator: Validator, tmp_path: Path):
+    path = written(tmp_path / "e.parquet", {"s": ["confidential"] * 3, "x": [123456.789] * 3})
+    specs = [
+        ExpectationSpec("a", Kind.IN_SET, "s", allowed=("other",)),
+        ExpectationSpec("b", Kind.BETWEEN, "x", low=0, high=1),
+        ExpectationSpec("c", Kind.KEY_UNIQUE, "s"),
+        ExpectationSpec("d", Kind.CLASSES, "s", low=2, high=2),
+        ExpectationSpec("e", Kind.ROWS_DIFFER),
+    ]
+    results = validator.validate(path, specs)
+    assert not any(result.passed for result in results)
+    assert "confidential" not in str(results)
+    assert "123456" not in str(results)
+
+
+def subject_of(description: DatasetDescription, **changes: Any) -> Subject:
+    features = tuple(name for name in description.names if name not in {"y", "id"})
+    has_id = "id" if "id" in description.names else None
+    plain = Subject(description.rows, description.types, features, "y", "1", ("0", "1"), id=has_id)
+    return replace(plain, **changes)
+
+
+def judged(
+    validator: Validator, datasets: Datasets, path: Path, training: Path
+) -> tuple[ExpectationResult, ...]:
+    description = datasets.describe(path)
+    assert isinstance(description, DatasetDescription)
+    subject = subject_of(description)
+    with datasets.table(training) as rows:
+        known = profile(datasets.run, rows, columns=subject.features)
+    return validator.validate(path, expectations(subject, training=known))
+
+
+def test_data_like_its_training_data_passes_everything(
+    validator: Validator, datasets: Datasets, tmp_path: Path
+):
+    columns = {"y": [0, 1, 1, 0], "id": [1, 2, 3, 4], "x": [0.5, 1.5, None, 2.5], "s": ["a", "b", "a", "b"]}
+    path = written(tmp_path / "e.parquet", columns)
+    assert all(result.passed for result in judged(validator, datasets, path, path))
+
+
+def test_hostile_column_names_and_values_are_only_names_and_values(
+    validator: Validator, datasets: Datasets, tmp_path: Path
+):
+    columns = {"y": [0, 1], **{name: [name, None] for name in HOSTILE}}
+    path = written(tmp_path / "e.parquet", columns)
+    results = judged(validator, datasets, path, path)
+    assert all(result.passed for result in results)
+    assert {result.column for result in results} >= set(HOSTILE)
+
+
+def test_one_row_and_one_class_fail_and_do_not_raise(
+    validator: Validator, datasets: Datasets, tmp_path: Path
+):
+    training = written(tmp_path / "t.parquet", {"y": [0, 1], "x": [0.0, 1.0]})
+    path = written(tmp_path / "e.parquet", {"y": [1], "x": [0.5]})
+    failed = {result.name for result in judged(validator, datasets, path, training) if not result.passed}
+    assert failed == {"rows", "y: classes", "y: occurs"}
+
+
+def test_all_missing_columns_fail_where_training_had_values(
+    validator: Validator, datasets: Datasets, tmp_path: Path
+):
+    training = written(tmp_path / "t.parquet", {"y": [0, 1] * 50, "x": [0.0, 1.0] * 50, "s": ["a", "b"] * 50})
+    path = written(tmp_path / "e.parquet", {"y": [0, 1] * 50, "x": [NAN] * 100, "s": [None] * 100})
+    failed = {result.name for result in judged(validator, datasets, path, training) if not result.passed}
+    assert failed == {"x: missing as in training", "s: missing as in training", "rows differ"}
+
+
+def test_values_outside_training_fail(validator: Validator, datasets: Datasets, tmp_path: Path):
+    training = written(tmp_path / "t.parquet", {"y": [0, 1] * 50, "x": [0.0, 1.0] * 50, "s": ["a", "b"] * 50})
+    path = written(tmp_path / "e.parquet", {"y": [0, 1] * 50, "x": [0.0, 5.0] * 50, "s": ["a", "new"] * 50})
+    failed = {
+        result.name: result for result in judged(validator, datasets, path, training) if not result.passed
+    }
+    assert set(failed) == {"x: training range", "s: training values", "rows differ"}
+    assert failed["s: training values"].unexpected == 50
+
+
+def test_a_wide_table_is_evaluated_in_several_runs(validator: Validator, tmp_path: Path):
+    path = written(tmp_path / "e.parquet", {f"f{i}": [1.0, 2.0] for i in range(1200)})
+    specs = [ExpectationSpec(f"f{i}: present", Kind.PRESENT, f"f{i}") for i in range(1200)]
+    specs += [ExpectationSpec(f"f{i}", Kind.GIVEN, f"f{i}") for i in range(0, 1200, 150)]
+    specs += [ExpectationSpec("rows differ", Kind.ROWS_DIFFER), ExpectationSpec("gone", Kind.PRESENT, "gone")]
+    results = validator.validate(path, specs)
+    assert [result.name for result in results] == [spec.name for spec in specs]
+    assert [result.name for result in results if not result.passed] == ["gone"]
+
+
+def test_nothing_is_written_where_the_user_works(
+    validator: Validator, everything: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    monkeypatch.setenv("HOME", str(empty))
+    assert one(validator, everything, ExpectationSpec("a", Kind.ROWS_AT_LEAST, low=2)).passed
+    assert not list(empty.iterdir())
+    assert os.environ["GX_ANALYTICS_ENABLED"].lower() == "false"
+
+
+VERSION = ModelVersion("loans", "1")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """Evaluation data and training data that fit together and share nothing."""
+    n = 60
+    evaluation = {
+        "y": [i % 2 for i in range(n)],
+        "x": [i + 0.25 for i in range(n)],
+        "id": list(range(n)),
+        "sex": ["F", "M"] * (n // 2),
+    }
+    training = {"y": [i % 2 for i in range(n)], "x": [i + 0.5 for i in range(n)], "id": list(range(n, 2 * n))}
+    return written(tmp_path / "e.parquet", evaluation), written(tmp_path / "t.parquet", training)
+
+
+def case_of(datasets: Datasets, evaluation: Path, training: Path | None, **data: Any) -> Case:
+    from pydantic import TypeAdapter
+
+    intake = TypeAdapter(Intake).validate_python(
+        {
+            "model": "loans",
+            "owner": "team:lending",
+            "purpose": "Ranks applications.",
+            "task": "binary_classification",
+            "facts": {},
+            "data": {
+                "evaluation": "e",
+                "label": "y",
+                "positive": 1,
+                "sensitive": ["sex"],
+                "id": "id",
+                **data,
+            },
+        }
+    )
+    nothing = Problem(Blame.UNAVAILABLE, "no dataset logged", "a dataset", "Write `training: path`")
+    digests = {role: None if path is None else str(datasets.digest(path)) for role, path in
+               (("evaluation", evaluation), ("training", training))}  # fmt: skip
+    return Case(
+        evidence=StageEvidence(
+            "inventory/lineage",
+            VERSION,
+            bound := BoundDigests(
+                "m", "e", digests["evaluation"], digests["training"], "none", "i", "p", "c"
+            ),
+        ),
+        version=VERSION,
+        intake=intake,
+        lineage=Lineage(VERSION, "r", "e", "s", "READY", signature=Signature((ColumnSpec("x", "double"),))),
+        champion=champion_of(VERSION, recorded=None, aliased=None, alias="champion"),
+        champion_lineage=None,
+        bound=bound,
+        paths=CasePaths(evaluation=str(evaluation), training=None if training is None else str(training)),
+        problems={} if training is not None else {"training": nothing},
+    )
+
+
+def values(evidence: StageEvidence) -> dict[str, float | None]:
+    return {estimate.metric: estimate.value for estimate in evidence.estimates}
+
+
+def test_honest_data_leaves_four_clean_censuses(
+    validator: Validator, datasets: Datasets, files: tuple[Path, Path]
+):
+    evidence = validator.evidence(case_of(datasets, *files))
+    assert values(evidence) == {
+        "failed_expectations": 0,
+        "signature_mismatches": 0,
+        "rows_seen_in_training": 0,
+        "ids_seen_in_training": 0,
+    }
+    assert evidence.problem is None
+    assert not evidence.not_applicable
+    assert {row["outcome"] for row in evidence.tables["expectations"]} == {"as expected"}
+
+
+def test_leaked_rows_and_ids_are_counted(validator: Validator, datasets: Datasets, files: tuple[Path, Path]):
+    evaluation, _ = files
+    found = values(validator.evidence(case_of(datasets, evaluation, evaluation)))
+    assert found["rows_seen_in_training"] == 1
+    assert found["ids_seen_in_training"] == 1
+    assert found["failed_expectations"] == 0
+
+
+def test_without_an_identifier_its_leakage_does_not_apply(
+    validator: Validator, datasets: Datasets, files: tuple[Path, Path]
+):
+    evidence = validator.evidence(case_of(datasets, *files, id=None))
+    assert "ids_seen_in_training" in evidence.not_applicable
+    assert "ids_seen_in_training" not in values(evidence)
+
+
+def test_without_training_data_leakage_and_expectations_are_not_evaluable(
+    validator: Validator, datasets: Datasets, files: tuple[Path, Path]
+):
+    evidence = validator.evidence(case_of(datasets, files[0], None))
+    assert values(evidence) == {
+        "failed_expectations": None,
+        "signature_mismatches": 0,
+        "rows_seen_in_training": None,
+        "ids_seen_in_training": None,
+    }
+    assert all(
+        "training: path" in str(estimate.problem) for estimate in evidence.estimates if estimate.problem
+    )
+
+
+def test_evaluation_data_that_changed_under_review_is_a_problem(
+    validator: Validator, datasets: Datasets, files: tuple[Path, Path]
+):
+    case = case_of(datasets, *files)
+    written(files[0], {"y": [0, 1], "x": [1.0, 2.0]})
+    evidence = validator.evidence(case)
+    assert evidence.problem is not None
+    assert evidence.problem.blame is Blame.UNAVAILABLE
+    assert "other bytes" in evidence.problem.found
+    assert not evidence.estimates
+
+
+def test_training_data_that_changed_under_review_is_not_evaluable(
+    validator: Validator, datasets: Datasets, files: tuple[Path, Path]
+):
+    case = case_of(datasets, *files)
+    written(files[1], {"y": [0, 1], "x": [1.0, 2.0]})
+    found = values(validator.evidence(case))
+    assert found["rows_seen_in_training"] is None
+    assert found["failed_expectations"] is None
+
+
+def test_a_model_that_nobody_declared_has_a_problem_and_no_estimates(
+    validator: Validator, datasets: Datasets, files: tuple[Path, Path]
+):
+    evidence = validator.evidence(replace(case_of(datasets, *files), intake=None))
+    assert evidence.problem is not None
+    assert not evidence.estimates
+
+
+def test_a_missing_label_is_a_failed_expectation(
+    validator: Validator, datasets: Datasets, files: tuple[Path, Path]
+):
+    found = values(validator.evidence(case_of(datasets, *files, label="outcome")))
+    assert found["failed_expectations"] == 1
+
+
+def test_the_models_signature_is_compared_with_the_file(
+    validator: Validator, datasets: Datasets, files: tuple[Path, Path]
+):
+    case = case_of(datasets, *files)
+    retyped = Signature((ColumnSpec("x", "string"), ColumnSpec("gone", "double")))
+    evidence = validator.evidence(replace(case, lineage=replace(case.lineage, signature=retyped)))
+    assert values(evidence)["signature_mismatches"] == 2
+    assert {row["reason"] for row in evidence.tables["signature"]} == {"retyped", "missing"}
+    unsigned = validator.evidence(replace(case, lineage=replace(case.lineage, signature=None)))
+    assert values(unsigned)["signature_mismatches"] is None
