@@ -456,7 +456,8 @@ def _headline(controls: Sequence[ControlResult], *, releasable: bool, not_evalua
         return "Refused: no control was judged."
     first = blocking[0]
     more = f" (and {len(blocking) - 1} more)" if len(blocking) > 1 else ""
-    return f"Refused: {first.title} is {first.verdict.replace('_', ' ')}{more}. {first.reason}"
+    verdict = first.verdict.replace("_", " ")
+    return f"Refused: \u201c{first.title}\u201d is {verdict}{more}. {first.reason}"
 
 
 # --- clearance -------------------------------------------------------------------------------------------
