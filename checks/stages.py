@@ -18,7 +18,6 @@ from checks.gate import gate
 from modelrisk.cases import Case, IntakeRecord
 from modelrisk.catalogue import Catalogue, Control
 from modelrisk.decisions import assess
-from modelrisk.policy import obligations
 from modelrisk.records import StageEvidence
 from resources.governance import Governance
 
@@ -79,7 +78,6 @@ def _of_stage(value_type: type) -> Callable[..., Iterator[dg.AssetCheckResult]]:
 def _verdicts(
     evidence: StageEvidence, declared: IntakeRecord, governance: Governance
 ) -> Iterator[dg.AssetCheckResult]:
-    policy, catalogue = governance.policy(), governance.catalogue()
-    for obligation in obligations(policy, catalogue, declared.tier, declared.intake):
+    for obligation in governance.obligations(evidence.version.name, declared.tier, declared.intake):
         if obligation.control.asset == evidence.stage:
             yield gate(assess(obligation, evidence, current=evidence.bound))

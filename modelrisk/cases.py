@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from modelrisk.champions import Champion
-from modelrisk.estimates import Estimate
 from modelrisk.identity import ModelVersion
 from modelrisk.intake import Intake
 from modelrisk.lineage import Lineage, Signature
-from modelrisk.metrics.intervals import estimate
 from modelrisk.outputs import OutputSpec, class_text, default_classes
 from modelrisk.records import Blame, BoundDigests, Problem, StageEvidence
 from modelrisk.tiering import TierDecision
@@ -121,8 +119,3 @@ def feature_columns(
     data = intake.data
     hidden = {data.label, data.id, data.time, *(data.sensitive or ()), *data.exclude}
     return tuple(name for name in available if name not in hidden)
-
-
-def census(metric: str, count: int, *, n: int = 1) -> Estimate:
-    """A count over all there is: low = value = high."""
-    return estimate(metric, "census", {"value": float(count)}, confidence=1.0, n=n)

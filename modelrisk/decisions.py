@@ -11,7 +11,7 @@ decision is kept (`modelrisk.ledger`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
 from modelrisk.estimates import Cohort, Estimate
@@ -162,6 +162,7 @@ class DecisionRecord:
         bound: digests of everything the decision depends on.
         evidence: stage -> digest of its evidence.
         predictions: digest of the frozen predictions, if the model was scored.
+        isolation: what the model was kept from while it was scored; empty if it was not.
         uses: earlier uses of the same evaluation data.
         controls: every control of the tier.
         findings: what is owed, blocking ones first.
@@ -187,6 +188,7 @@ class DecisionRecord:
     bound: BoundDigests
     evidence: Mapping[str, str]
     predictions: str | None
+    isolation: str
     uses: EvaluationUses
     controls: tuple[ControlResult, ...]
     findings: tuple[Finding, ...]
@@ -213,12 +215,16 @@ class DecisionRecord:
 
     @property
     def binding(self) -> tuple[ControlResult, ...]:
-        """The controls that decided: those that block, or the passed one with the narrowest margin."""
+        """The controls that decided: those that block, or the estimated one nearest to its limit."""
         blocking = tuple(control for control in self.controls if control.blocks)
         if blocking:
             return blocking
-        narrow = [control for control in self.controls if control.margin is not None and control.rule]
-        return tuple(sorted(narrow, key=lambda control: control.margin or 0.0)[:1])
+        estimated = [
+            control
+            for control in self.controls
+            if control.margin is not None and any(each.method != "census" for each in control.estimates)
+        ]
+        return tuple(sorted(estimated, key=lambda control: control.margin or 0.0)[:1])
 
 
 # --- judging one control ---------------------------------------------------------------------------------
@@ -267,17 +273,19 @@ def _judgement(
     stage, limits = obligation.control.asset, obligation.rule.limits
     if obligation.not_applicable is not None:
         return Judgement(Verdict.NOT_APPLICABLE, obligation.not_applicable)
-    if evidence is None:
-        return Judgement(Verdict.NOT_EVALUABLE, f"{stage} never ran for this version")
-    stale = evidence.bound.contradicted_by(current)
-    if stale:
-        return Judgement(Verdict.NOT_EVALUABLE, f"stale: {', '.join(stale)} changed after {stage} ran")
+    stale = () if evidence is None else evidence.bound.contradicted_by(current)
+    if evidence is None or stale:
+        changed = f"stale: {', '.join(stale)} changed after {stage} ran"
+        return Judgement(Verdict.NOT_EVALUABLE, changed if stale else f"{stage} never ran for this version")
     if obligation.rule.metric in evidence.not_applicable:
         return Judgement(Verdict.NOT_APPLICABLE, evidence.not_applicable[obligation.rule.metric])
     if evidence.problem is not None or limits is None:
         why = "the rule sets no limit to judge by" if evidence.problem is None else str(evidence.problem)
         return Judgement(Verdict.NOT_EVALUABLE, why)
-    return _judged(obligation, limits, evidence, cohorts)
+    judgement = _judged(obligation, limits, evidence, cohorts)
+    detail = evidence.details.get(obligation.rule.metric)
+    explained = judgement.reason if not detail else f"{judgement.reason}: {detail}"
+    return judgement if judgement.verdict is Verdict.PASSED else replace(judgement, reason=explained)
 
 
 def _judged(
@@ -337,6 +345,7 @@ class Submission:
         stages: what each stage left behind, by stage.
         evidence: stage -> digest of its evidence.
         predictions: digest of the frozen predictions, if the model was scored.
+        isolation: what the model was kept from while it was scored.
         uses: earlier uses of the same evaluation data.
     """
 
@@ -350,6 +359,7 @@ class Submission:
     stages: Mapping[str, StageEvidence]
     evidence: Mapping[str, str]
     predictions: str | None
+    isolation: str
     uses: EvaluationUses
 
     @property
@@ -416,6 +426,7 @@ def decide(
         bound=submission.bound,
         evidence=submission.evidence,
         predictions=submission.predictions,
+        isolation=submission.isolation,
         uses=submission.uses,
         controls=controls,
         findings=findings,

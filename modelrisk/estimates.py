@@ -72,6 +72,12 @@ def rounded(value: float) -> float:
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}") + 0.0
 
 
+def census(metric: str, value: float, *, n: int) -> Estimate:
+    """A quantity known from all there is to know: low = value = high, with certainty."""
+    known = rounded(float(value))
+    return Estimate(metric, known, known, known, 1.0, n, "census", {"value": known})
+
+
 def not_evaluable(
     metric: str,
     problem: str,

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from modelrisk.estimates import Estimate, not_evaluable
+from modelrisk.estimates import Estimate, census, not_evaluable
 from modelrisk.lineage import ColumnSpec, Signature
 from modelrisk.profiles import ColumnProfile, DatasetProfile
 from modelrisk.records import Problem, Table
@@ -454,11 +454,6 @@ def validation_estimates(
     return expected, signed
 
 
-def census(metric: str, value: float, *, n: int) -> Estimate:
-    """A quantity known from all rows: low = value = high."""
-    return Estimate(metric, value, value, value, 1.0, n, "census", {"value": float(value)})
-
-
 def expectation_table(results: Iterable[ExpectationResult]) -> Table:
     """The results for people, failures first; counts only."""
     order = {False: 0, None: 1, True: 2}
@@ -474,6 +469,28 @@ def expectation_table(results: Iterable[ExpectationResult]) -> Table:
         }
         for result in sorted(results, key=lambda result: (order[result.passed], not result.gates))
     )
+
+
+def failures_in_words(results: Iterable[ExpectationResult]) -> str:
+    """What failed, column by column, for the sentence that explains a refusal."""
+    failed = [result for result in results if result.passed is False and result.gates]
+    return _listed(
+        [
+            f"{result.column or 'the table'}: {result.expected}"
+            + ("" if result.unexpected is None else f" ({result.unexpected:,} of {result.rows:,} rows)")
+            for result in failed
+        ]
+    )
+
+
+def mismatches_in_words(mismatches: Iterable[SignatureMismatch]) -> str:
+    """What the data lacks or types otherwise, column by column."""
+    return _listed([f"{one.column}: found {one.found}, expected {one.expected}" for one in mismatches])
+
+
+def _listed(items: Sequence[str], *, most: int = 5) -> str:
+    more = f"; and {len(items) - most} more" if len(items) > most else ""
+    return "; ".join(items[:most]) + more
 
 
 def mismatch_table(mismatches: Iterable[SignatureMismatch]) -> Table:

@@ -93,6 +93,6 @@ class ModelVersion:
 
 
 def _encoded(text: str) -> str:
-    # Dots are safe except where Dagster (`...`) or a file system (`..`, a leading dot) reads meaning into them.
+    # Dots are safe except where Dagster (`...`) or a file system (`..`, a leading dot) reads more into them.
     plain = quote(text, safe="", encoding="utf-8", errors="surrogatepass").replace("~", "%7E")
     return re.sub(r"^\.|\.(?=\.)|(?<=\.)\.|\.$", "%2E", plain)

@@ -13,8 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from modelrisk.columns import class_text
-from modelrisk.estimates import Estimate, not_evaluable
-from modelrisk.expectations import census
+from modelrisk.estimates import Estimate, census, not_evaluable
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -103,6 +103,7 @@ class StageEvidence:
         not_applicable: metric -> the fact that makes it not apply (there is no champion).
         problem: why the stage has no estimates, if so.
         tables: small named tables for people.
+        details: metric -> what a count consists of, for the sentence that explains a refusal.
     """
 
     stage: str
@@ -112,6 +113,7 @@ class StageEvidence:
     not_applicable: Mapping[str, str] = field(default_factory=dict[str, str])
     problem: Problem | None = None
     tables: Mapping[str, Table] = field(default_factory=dict[str, Table])
+    details: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)

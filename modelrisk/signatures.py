@@ -26,11 +26,11 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 STATEMENT_PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 
-class BadSignature(IntegrityError):  # noqa: N818 - named for what was found, as the verdicts are
+class BadSignature(IntegrityError):
     """A signature of a trusted key does not fit the bytes: they were changed after signing."""
 
 
-class UntrustedSigner(IntegrityError):  # noqa: N818 - as above
+class UntrustedSigner(IntegrityError):
     """The bytes are signed, but by nobody the verifier trusts."""
 
 

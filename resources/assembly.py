@@ -129,10 +129,9 @@ class Platform:
         )
 
     def trusted(self) -> TrustedKeys:
-        """This platform's own key, and those the governance directory trusts."""
-        return self.signer.trusted.and_also(
-            trusted_keys(directories=[self.governance.trusted_keys_directory])
-        )
+        """This platform's own key if it has one yet, and those the governance directory trusts."""
+        own = self.signer.trusted if self.settings.signing_key.exists() else TrustedKeys()
+        return own.and_also(trusted_keys(directories=[self.governance.trusted_keys_directory]))
 
     def resources(self) -> dict[str, object]:
         """What assets, checks and sensors ask for by name."""

@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from modelrisk.cases import Case, CasePaths, IntakeRecord, census
+from modelrisk.cases import Case, CasePaths, IntakeRecord
 from modelrisk.champions import Champion, Standing, champion_of
 from modelrisk.errors import IntegrityError, Unavailable
+from modelrisk.estimates import census
 from modelrisk.evidence import Manifest
 from modelrisk.identity import ModelVersion
 from modelrisk.intake import LINEAGE, Intake, IntakeDocument, intake_gaps, rollback_gap
 from modelrisk.ledger import LedgerReader, champion
 from modelrisk.lineage import Lineage, lineage_gaps, lineage_notes, training_source
+from modelrisk.policy import Scope
 from modelrisk.records import BoundDigests, Problem, StageEvidence
-from modelrisk.tiering import tier_of
 from resources.datasets import Datasets
 from resources.evidence_store import manifest_of
 from resources.governance import Governance
@@ -78,7 +79,10 @@ class CaseFiles:
         """
         document = self._governance.intake(version.name)
         intake = None if document is None else document.intake
-        gaps = intake_gaps(intake)
+        tier = self._governance.policy().tier_of(intake)
+        asked = self._governance.obligations(version.name, tier, intake)
+        compares_groups = any(each.is_required and each.rule.scope is Scope.GROUPS for each in asked)
+        gaps = intake_gaps(intake, compares_groups=compares_groups)
         rollback = rollback_gap(intake, today=self._today())
         open_points = [*gaps, *([] if rollback is None else [rollback])]
         evidence = StageEvidence(
@@ -86,9 +90,9 @@ class CaseFiles:
             version=version,
             bound=self._documents(document),
             estimates=(
-                census("intake_missing", 1 if intake is None else 0),
-                census("rollback_untested", 0 if rollback is None else 1),
-                census("card_facts_missing", len(gaps)),
+                census("intake_missing", 1 if intake is None else 0, n=1),
+                census("rollback_untested", 0 if rollback is None else 1, n=1),
+                census("card_facts_missing", len(gaps), n=1),
             ),
             tables={
                 "left open": tuple(
@@ -96,8 +100,12 @@ class CaseFiles:
                     for gap in open_points
                 )
             },
+            details={
+                "intake_missing": "no intake file declares the model",
+                "rollback_untested": "" if rollback is None else rollback.consequence,
+                "card_facts_missing": ", ".join(gap.key for gap in gaps),
+            },
         )
-        tier = tier_of(self._governance.policy().tier_table, None if intake is None else intake.facts)
         return IntakeRecord(evidence, intake, tier)
 
     def open(self, version: ModelVersion) -> Case:
@@ -259,9 +267,10 @@ def _lineage_evidence(version: ModelVersion, lineage: Lineage, bound: BoundDiges
         stage="inventory/lineage",
         version=version,
         bound=bound.only("model"),
-        estimates=(census("lineage_missing", len(gaps)),),
+        estimates=(census("lineage_missing", len(gaps), n=1),),
         tables={
             "missing": tuple({"what": gap} for gap in gaps),
             "notes": tuple({"what": note} for note in lineage_notes(lineage)),
         },
+        details={"lineage_missing": "; ".join(gaps)},
     )

@@ -9,7 +9,6 @@ from modelrisk.cases import Case, IntakeRecord
 from modelrisk.decisions import Kind, Submission, decide
 from modelrisk.evidence import canonical_bytes, digest_of
 from modelrisk.ledger import EventKind, LedgerStore, evaluation_uses, utc_text
-from modelrisk.policy import obligations
 from modelrisk.records import Predictions, StageEvidence
 from resources.decision_register import DecisionRegister, Registered
 from resources.environments import Circumstances
@@ -71,7 +70,6 @@ class Decider:
             known = self._register.same_inputs(case.version, case.bound)
             if known is not None:
                 return known
-        policy, catalogue = self._governance.policy(), self._governance.catalogue()
         found = {stage.stage: stage for stage in (intake.evidence, case.evidence, *stages)}
         declared = intake.intake
         submission = Submission(
@@ -81,10 +79,11 @@ class Decider:
             tier=intake.tier,
             champion=case.champion.statement,
             bound=case.bound,
-            obligations=obligations(policy, catalogue, intake.tier, declared),
+            obligations=self._governance.obligations(case.version.name, intake.tier, declared),
             stages=found,
             evidence={name: self._evidence.put(canonical_bytes(stage)) for name, stage in found.items()},
             predictions=predictions.candidate.digest,
+            isolation=predictions.candidate.isolation,
             uses=evaluation_uses(self._ledger, case.bound.evaluation or ""),
         )
         record = decide(

@@ -17,9 +17,10 @@ from urllib.parse import unquote, urlsplit
 
 from modelrisk.catalogue import Catalogue, shipped_catalogue
 from modelrisk.errors import CallerMistake, Fault, InvalidDocument, Unavailable
-from modelrisk.intake import LINEAGE, IntakeDocument, intake_from
-from modelrisk.policy import Policy, threshold_faults
+from modelrisk.intake import LINEAGE, Intake, IntakeDocument, intake_from
+from modelrisk.policy import Obligation, Policy, obligations, threshold_faults
 from modelrisk.policy_documents import policy_from
+from modelrisk.tiering import TierDecision
 from modelrisk.yaml_documents import MAXIMUM_BYTES, in_order, printable
 
 POLICY = "policy.yaml"
@@ -89,6 +90,21 @@ class Governance:
         if unclear:
             raise InvalidDocument(in_order(unclear))
         return None
+
+    def obligations(self, model: str, tier: TierDecision, intake: Intake | None) -> tuple[Obligation, ...]:
+        """What policy asks of a model, with the lines of policy and intake that say so.
+
+        Args:
+            model: the registered model's name.
+            tier: its tier.
+            intake: its declaration as it stood when the review began.
+
+        Raises:
+            InvalidDocument: policy or intake break their contract.
+        """
+        found = self.intake(model)
+        document = found.document if found is not None and found.intake == intake else None
+        return obligations(self.policy(), self.catalogue(), tier, intake, document=document)
 
     def intakes(self) -> tuple[IntakeDocument, ...]:
         """Every intake, by file name.

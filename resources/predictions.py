@@ -194,7 +194,7 @@ def _unfit_labels(census: LabelCensus, reading: OutputSpec, intake: Intake) -> P
     if len(census.counts) < 2:
         return Problem(
             Blame.UNFIT,
-            f"evaluation data with {census.rows} row(s) of the single class {next(iter(census.counts), '')!r}",
+            f"{census.rows} evaluation row(s) of the single class {next(iter(census.counts), '')!r}",
             "rows of both classes",
             "Evaluate on data in which both outcomes occur",
         )

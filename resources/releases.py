@@ -28,7 +28,6 @@ from modelrisk.ledger import (
     unfinished_release,
     utc_text,
 )
-from modelrisk.policy import obligations
 from modelrisk.signatures import Signer, TrustedKeys
 from resources.case_files import CaseFiles
 from resources.decision_register import DecisionRegister, Registered
@@ -209,13 +208,13 @@ class Releases:
             self._require_whole_evidence(decision)
         except IntegrityError as error:
             return Clearance(version.key, None, (str(error),)), None, case
-        policy, catalogue = self._governance.policy(), self._governance.catalogue()
+        tier = self._governance.policy().tier_of(case.intake)
         clearance = clear(
             decision.record,
             record_digest=decision.digest,
             version=version,
             current=case.bound,
-            obligations=obligations(policy, catalogue, policy.tier_of(case.intake), case.intake),
+            obligations=self._governance.obligations(version.name, tier, case.intake),
             restores_champion=case.champion.standing is Standing.IS_CHAMPION or self._is_resumed(decision),
         )
         return clearance, decision, case
@@ -274,8 +273,21 @@ class Releases:
 
 
 def _finish_of(ledger: LedgerReader, started: Event) -> Event | None:
-    finished = ledger.newest(EventKind.RELEASE_FINISHED, subject=started.subject)
-    return finished if finished is not None and finished.seq > started.seq else None
+    """The end of a release by another process that ran at the same time; None when it is ours to write.
+
+    Raises:
+        Unavailable: another version finished since the start, so this decision is about an old champion.
+    """
+    newest = champion(ledger, ModelVersion.from_key(started.subject).name)
+    if newest is None or newest.seq < started.seq:
+        return None
+    if newest.subject != started.subject:
+        raise Unavailable(
+            found=f"{newest.subject} released while {started.subject} was being released",
+            expected="one release of a model at a time",
+            remedy=f"Run `model-risk release {newest.subject}` to restore the alias, then review again",
+        )
+    return newest
 
 
 def _promoted(finished: Event, *, resumed: bool, moved: bool) -> Promoted:

@@ -26,7 +26,9 @@ from modelrisk.expectations import (
     evaluated,
     expectation_table,
     expectations,
+    failures_in_words,
     mismatch_table,
+    mismatches_in_words,
     signature_mismatches,
     training_unknown,
     unevaluated,
@@ -94,6 +96,10 @@ class Validator:
             tables={
                 "expectations": expectation_table(results),
                 "signature": mismatch_table(mismatches or ()),
+            },
+            details={
+                "failed_expectations": failures_in_words(results),
+                "signature_mismatches": mismatches_in_words(mismatches or ()),
             },
         )
 

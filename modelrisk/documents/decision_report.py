@@ -22,7 +22,7 @@ from modelrisk.verdicts import Verdict
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
-NOT_A_DECISION = "Preview: not a decision. Nothing was recorded or signed."
+NOT_A_DECISION = "Preview: not a decision. Nothing was signed and nothing can be released."
 
 _OUTCOME_WORDS = {Outcome.RELEASABLE: "✓ Releasable", Outcome.REFUSED: "✗ Refused"}
 _SETTLED = (Verdict.PASSED, Verdict.NOT_APPLICABLE)

@@ -48,7 +48,9 @@ _METRIC_WORDS = {
 }
 _METHOD_WORDS = {
     "clopper_pearson": "Clopper–Pearson",
-    "delong_newcombe": "the wider of DeLong and Newcombe",
+    "delong_newcombe": "the widest of DeLong, Newcombe and melded bounded means",
+    "melded_difference": "melded exact limits of a difference",
+    "melded_ratio": "melded exact limits of a ratio",
     "newcombe_paired": "Newcombe for paired proportions",
     "paired_delong": "DeLong for paired curves",
     "student_mean": "Student’s t",

@@ -16,6 +16,7 @@ from modelrisk.metrics.intervals import estimate
 from modelrisk.metrics.predictions import (
     COHORT,
     Run,
+    as_real,
     attributes,
     column_of_numbers,
     is_class,
@@ -136,7 +137,8 @@ def _placements(predictions: "ir.Table", positive: str, attribute: str | None) -
     """One row per group: class counts, and sums and squared sums of one minus placement values.
 
     Groups are sorted one after the other in a single order (window partitions sort several times slower) and
-    each starts from the running count of the groups before it.
+    each starts from the running count of the groups before it. Running counts are integers: over floats they
+    cost twice as much.
     """
     import ibis
 
@@ -145,7 +147,7 @@ def _placements(predictions: "ir.Table", positive: str, attribute: str | None) -
         grp=grouping,
         # Adding zero makes -0.0 and 0.0 one score.
         score=column_of_numbers(predictions, "score") + 0.0,
-        positive=is_class(predictions.label, positive).cast("float64"),
+        positive=is_class(predictions.label, positive).cast("int64"),
     )
     groups = _offsets(rows)
     if attribute is None:
@@ -155,7 +157,7 @@ def _placements(predictions: "ir.Table", positive: str, attribute: str | None) -
             "code", "score", "positive"
         )
     steps = coded.group_by("code", "score").agg(
-        positives=column_of_numbers(coded, "positive").sum(), size=coded.count().cast("float64")
+        positives=column_of_numbers(coded, "positive").sum().cast("int64"), size=coded.count()
     )
     positives, size = column_of_numbers(steps, "positives"), column_of_numbers(steps, "size")
     running = ibis.window(order_by=[steps.code, steps.score], preceding=None, following=0)
@@ -167,7 +169,7 @@ def _placements(predictions: "ir.Table", positive: str, attribute: str | None) -
     joined = counted.join(groups, "code")
 
     def number(name: str) -> "ir.FloatingColumn":
-        return column_of_numbers(joined, name)
+        return as_real(joined, name)
 
     here, there = number("positives"), number("negatives")
     negatives_below = (
@@ -194,7 +196,7 @@ def _offsets(rows: "ir.Table") -> "ir.Table":
     import ibis
 
     totals = rows.group_by("grp").agg(
-        all_positives=column_of_numbers(rows, "positive").sum(), all_rows=rows.count().cast("float64")
+        all_positives=column_of_numbers(rows, "positive").sum().cast("int64"), all_rows=rows.count()
     )
     positives, size = column_of_numbers(totals, "all_positives"), column_of_numbers(totals, "all_rows")
     running = ibis.window(order_by=totals.grp, preceding=None, following=0)
@@ -212,9 +214,10 @@ def _placement_differences(paired: "ir.Table") -> "ir.Table":
     """One row per class: count, mean and population variance of the placement differences."""
     import ibis
 
+    is_positive = cast("ir.IntegerColumn", paired["positive"]).cast("int64")
     rows = paired.select(
-        positive=column_of_numbers(paired, "positive"),
-        negative=1.0 - column_of_numbers(paired, "positive"),
+        positive=is_positive,
+        negative=1 - is_positive,
         score=column_of_numbers(paired, "score") + 0.0,
         reference=column_of_numbers(paired, "reference_score") + 0.0,
     )
@@ -225,11 +228,13 @@ def _placement_differences(paired: "ir.Table") -> "ir.Table":
         up_to = ibis.range_window(order_by=rows[score], preceding=None, following=0)
         level = ibis.range_window(order_by=rows[score], preceding=0, following=0)
         for name, ones in classes.items():
-            columns[f"{score}_{name}"] = ones.sum().over(up_to) - ones.sum().over(level) / 2.0
+            columns[f"{score}_{name}"] = ones.sum().over(up_to).cast("float64") - (
+                ones.sum().over(level).cast("float64") / 2.0
+            )
     ranked = rows.mutate(**columns).cross_join(totals)
 
     def number(name: str) -> "ir.FloatingColumn":
-        return column_of_numbers(ranked, name)
+        return as_real(ranked, name)
 
     of_positive = (number("score_negative") - number("reference_negative")) / number("all_negative")
     of_negative = (number("reference_positive") - number("score_positive")) / number("all_positive")

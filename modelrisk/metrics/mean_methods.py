@@ -35,9 +35,8 @@ def _student_mean(inputs: Inputs, confidence: float) -> Bounds:
     Student's t alone is badly wrong for skewed values at few rows: a rare large loss that has not been seen
     yet leaves a small variance behind, and with an expected 0.1 losses in the sample t passes 90 % at the
     threshold. The bounded-mean limit holds for any shape within `[lowest, highest]`, and with zero variance
-    it is what n equal
-    values allow: a share 1 − α^(1/n) of other values. It costs about the weight of
-    one worst-case row, so it fades as n grows.
+    it is what n equal values allow: a share 1 − α^(1/n) of other values. It costs about the weight of one
+    worst-case row, so it fades as n grows.
     """
     from scipy import special
 

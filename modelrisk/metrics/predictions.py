@@ -163,6 +163,11 @@ def column_of_numbers(table: "ir.Table", name: str) -> "ir.FloatingColumn":
     return cast("ir.FloatingColumn", table[name])
 
 
+def as_real(table: "ir.Table", name: str) -> "ir.FloatingColumn":
+    """A column of counts as floats, so that products of counts do not overflow."""
+    return cast("ir.FloatingColumn", cast("ir.IntegerColumn", table[name]).cast("float64"))
+
+
 def total(values: "ir.NumericValue") -> "ir.NumericScalar":
     """The sum of per-row numbers, as the type checker needs to see it."""
     return cast("ir.FloatingColumn", values).sum()

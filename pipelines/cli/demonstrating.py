@@ -13,6 +13,7 @@ import typer
 from modelrisk.decisions import ExitCode, Outcome
 from pipelines.cli import options
 from pipelines.cli.printing import demonstration_table, put
+from resources.environments import Settings
 
 if TYPE_CHECKING:
     from modelrisk.identity import ModelVersion
@@ -80,7 +81,8 @@ def demo(
         with platform.scorer.warm():
             rows = [_reviewed(platform, each.version, progress) for each in portfolio.registered]
     put(demonstration_table(rows), output=None)
-    chosen = f" --home {shlex.quote(str(settings.home.path))}" if home is not None else ""
+    is_default = settings.home == Settings.from_environment().home
+    chosen = "" if is_default else f" --home {shlex.quote(str(settings.home.path))}"
     put(
         f"Open the Dagster UI:  model-risk dev{chosen}\nWhy a gate said no:   {_why(rows, chosen)}",
         output=None,

@@ -21,8 +21,9 @@ def init(
     """Write a governance directory to start from; existing files stay as they are."""
     from resources.governance import Governance
 
-    settings = options.settings_for(context, governance=directory or governance or Path("governance"))
-    written = Governance(settings.governance).scaffold()
+    settings = options.settings_for(context, governance=directory or governance)
+    is_chosen = settings.governance != settings.home.governance
+    written = Governance(settings.governance if is_chosen else Path("governance").absolute()).scaffold()
     for path in written:
         put(f"wrote {path}", output=None)
     put(

@@ -140,6 +140,7 @@ def submitted(states: Mapping[str, str] | None = None, *, tier: int = 1) -> Subm
         },
         evidence=dict.fromkeys(STAGES, "sha256:" + "e" * 64),
         predictions="sha256:" + "f" * 64,
+        isolation="process, no network",
         uses=EvaluationUses(reviews=0, previews=0),
     )
 

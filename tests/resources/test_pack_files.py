@@ -147,6 +147,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, signer: KeyFile) -> Made:
         bound=BOUND,
         evidence={name: digest(data) for name, data in stages.items()},
         predictions=digest(path.read_bytes()),
+        isolation="process, no network",
         uses=EvaluationUses(1, 0),
         controls=(),
         findings=(),

@@ -387,6 +387,7 @@ RECORD = DecisionRecord(
     bound=BOUND,
     evidence={"evaluation/quality": "sha256:" + "a1" * 32, "evaluation/fairness": "sha256:" + "a2" * 32},
     predictions="sha256:" + "b3" * 32,
+    isolation="process, no network",
     uses=EvaluationUses(reviews=3, previews=1),
     controls=CONTROLS,
     findings=(
@@ -581,6 +582,7 @@ def unknown() -> DecisionRecord:
         bound=BoundDigests(None, None, None, None, None, None, BOUND.policy, BOUND.catalogue),
         evidence={},
         predictions=None,
+        isolation="process, no network",
         uses=EvaluationUses(0, 0),
         controls=(missing,),
         findings=(),

@@ -5,6 +5,7 @@ simulated with a seed.
 """
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -104,23 +105,18 @@ def test_a_candidate_worse_by_the_margin_passes_at_most_alpha_of_the_time(n, mar
     """Every outcome of the discordant rows; Tango's interval and Newcombe's method 10 pass up to 6.2 %."""
     from scipy.stats import binom
 
+    def passing(wins, losses, confidence):
+        counts = {
+            "both_right": n - wins - losses,
+            "only_candidate": wins,
+            "only_reference": losses,
+            "both_wrong": 0,
+        }
+        return low("newcombe_paired", confidence, **counts) >= -margin
+
     for confidence in (0.95, 0.99):
         fewest_wins = [
-            first(
-                lambda wins, losses=losses: (
-                    low(
-                        "newcombe_paired",
-                        confidence,
-                        both_right=n - wins - losses,
-                        only_candidate=wins,
-                        only_reference=losses,
-                        both_wrong=0,
-                    )
-                    >= -margin
-                ),
-                0,
-                n - losses,
-            )
+            first(partial(passing, losses=losses, confidence=confidence), 0, n - losses)
             for losses in range(n + 1)
         ]
         for wins_rate in (0.0, 0.002, 0.01, 0.03, 0.1, 0.3, 0.44):
