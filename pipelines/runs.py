@@ -5,14 +5,17 @@ What does not belong here: what the jobs do, and how their outcome is printed.
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 
 from assets.documentation import evidence_pack, model_card
 from assets.partitions import MODEL_VERSIONS
-from assets.release import clearance, decision, promotion
-from modelrisk.decisions import Clearance
+from assets.release import decision, promotion
 from modelrisk.errors import IntegrityError, ModelRiskError, Unavailable
 from modelrisk.identity import ModelVersion
 from modelrisk.ledger import EventKind, utc_text
@@ -22,14 +25,39 @@ from resources.assembly import Platform
 from resources.decision_register import Registered
 from resources.publications import Card, Pack
 from resources.releases import Promoted, Refused
+from resources.stage_store import StageStore
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
+def resolved(platform: Platform, reference: str) -> ModelVersion:
+    """The version to be reviewed that a reference means.
+
+    Raises:
+        CallerMistake: there is no such version.
+        Unavailable: the registry did not answer; noted in the ledger as an attempt.
+    """
+    try:
+        return platform.registry.resolve(reference)
+    except Unavailable as error:
+        _note_attempt(platform, quote(reference, safe="@"), error)
+        raise
+
+
 def review(
-    platform: Platform, version: ModelVersion, *, fresh: bool = False
+    platform: Platform,
+    version: ModelVersion,
+    *,
+    fresh: bool = False,
+    instance: dg.DagsterInstance | None = None,
 ) -> tuple[Registered, Card, Pack]:
     """Review a version: the decision, its card and its pack, recorded.
+
+    Args:
+        platform: the resources.
+        version: the version to review.
+        fresh: score and decide anew, even if nothing changed.
+        instance: where the run is recorded; the one the webserver shows when None.
 
     Raises:
         ModelRiskError: the review could not be carried out; an attempt that failed for lack of something
@@ -39,11 +67,11 @@ def review(
         "evaluation__predictions": {"config": {"fresh": fresh}},
         "release__decision": {"config": {"fresh": fresh}},
     }
-    with _persistent(platform) as instance:
+    with _recording(platform, instance) as recorder:
         try:
-            result = _run(platform, review_model_version.name, version, {"ops": ops}, instance)
+            result = _run(platform, review_model_version.name, version, {"ops": ops}, recorder)
         except Unavailable as error:
-            _note_attempt(platform, version, error)
+            _note_attempt(platform, version.key, error)
             raise
     return (
         result.asset_value(decision.key),
@@ -55,27 +83,46 @@ def review(
 def preview(platform: Platform, version: ModelVersion) -> Registered:
     """What a review of a version or a logged run would say; decides nothing and leaves no run behind."""
     config = {"ops": {"release__decision": {"config": {"preview": True}}}}
-    with dg.DagsterInstance.ephemeral() as instance:
-        result = _run(platform, preview_model_version.name, version, config, instance)
-    return result.asset_value(decision.key)
+    with dg.DagsterInstance.ephemeral() as instance, TemporaryDirectory() as scratch:
+        elsewhere = StageStore(Path(scratch), platform.evidence)
+        result = _run(platform, preview_model_version.name, version, config, instance, stages=elsewhere)
+        return result.asset_value(decision.key)
 
 
-def release(platform: Platform, version: ModelVersion, *, by: str, reason: str) -> Promoted | Refused:
+def release(
+    platform: Platform,
+    version: ModelVersion,
+    *,
+    by: str,
+    reason: str,
+    instance: dg.DagsterInstance | None = None,
+) -> Promoted | Refused:
     """Clear and promote a version.
+
+    Args:
+        platform: the resources.
+        version: the version to promote.
+        by: who asks for it; recorded.
+        reason: why; recorded.
+        instance: where the run is recorded; the one the webserver shows when None.
 
     Raises:
         ModelRiskError: registry, ledger or evidence could not be reached or is not whole.
     """
     ops = {"release__promotion": {"config": {"by": by, "reason": reason}}}
-    with _persistent(platform) as instance:
-        result = _run(platform, release_model_version.name, version, {"ops": ops}, instance, gated=True)
-        if result.success:
-            return result.asset_value(promotion.key)
-        cleared: Clearance = result.asset_value(clearance.key)
-    if cleared.cleared:
-        # Cleared a moment ago and refused by the promotion itself: ask once more what stands against it.
-        cleared = platform.releases.clearance(version)
-    return Refused(cleared)
+    with _recording(platform, instance) as recorder:
+        try:
+            result = _run(platform, release_model_version.name, version, {"ops": ops}, recorder)
+        except (dg.DagsterError, dg.Failure) as stopped:
+            # A run stopped by its gate hands out no values: ask once more what stands against the release.
+            cleared = platform.releases.clearance(version)
+            if not cleared.cleared:
+                return Refused(cleared)
+            if isinstance(stopped, dg.Failure):
+                reason = f"{stopped.description} Nothing stands against it now: run the same command again"
+                return Refused(replace(cleared, reasons=(reason,)))
+            raise
+        return result.asset_value(promotion.key)
 
 
 def add_partitions(platform: Platform, versions: list[ModelVersion]) -> int:
@@ -84,7 +131,7 @@ def add_partitions(platform: Platform, versions: list[ModelVersion]) -> int:
     Returns:
         How many were new.
     """
-    with _persistent(platform) as instance:
+    with _recording(platform, None) as instance:
         known = set(instance.get_dynamic_partitions(MODEL_VERSIONS.name or ""))
         new = [version.key for version in versions if version.key not in known]
         instance.add_dynamic_partitions(MODEL_VERSIONS.name or "", new)
@@ -92,10 +139,13 @@ def add_partitions(platform: Platform, versions: list[ModelVersion]) -> int:
 
 
 @contextmanager
-def _persistent(platform: Platform) -> Generator[dg.DagsterInstance]:
-    platform.settings.home.prepared()
-    with dg.DagsterInstance.from_config(str(platform.settings.dagster_home)) as instance:
+def _recording(platform: Platform, instance: dg.DagsterInstance | None) -> Generator[dg.DagsterInstance]:
+    if instance is not None:
         yield instance
+        return
+    platform.settings.home.prepared()
+    with dg.DagsterInstance.from_config(str(platform.settings.dagster_home)) as persistent:
+        yield persistent
 
 
 def _run(
@@ -105,7 +155,7 @@ def _run(
     config: Mapping[str, Any],
     instance: dg.DagsterInstance,
     *,
-    gated: bool = False,
+    stages: StageStore | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Execute a job for one version in this process.
 
@@ -115,18 +165,28 @@ def _run(
         version: the partition.
         config: run configuration.
         instance: where the run is recorded.
-        gated: a run that a gate stops is a result; only errors of ours or of the surroundings are raised.
+        stages: where the stages' values go; the platform's own store when None.
+
+    Raises:
+        ModelRiskError: a step could not do its work.
+        DagsterError: a gate stopped the run, or Dagster failed.
+        Failure: a step refused.
+        KeyboardInterrupt: somebody interrupted it.
     """
     platform.settings.home.prepared()
     instance.add_dynamic_partitions(MODEL_VERSIONS.name or "", [version.key])
-    resolved = build_defs(resources=platform.resources()).resolve_job_def(job)
+    resolved = build_defs(
+        resources=platform.resources() | ({} if stages is None else {"io_manager": stages})
+    ).resolve_job_def(job)
     try:
         return resolved.execute_in_process(
             instance=instance,
             partition_key=version.key,
             run_config={**_QUIET, **config},
-            raise_on_error=not gated,
         )
+    except dg.DagsterExecutionInterruptedError as error:
+        # Not an `Exception`: uncaught it would end the process with 1, which means *refused*.
+        raise KeyboardInterrupt from error
     except dg.DagsterError as error:
         raise _ours(error) or error from error
 
@@ -138,12 +198,12 @@ def _ours(error: BaseException | None) -> ModelRiskError | None:
     return error
 
 
-def _note_attempt(platform: Platform, version: ModelVersion, error: Unavailable) -> None:
+def _note_attempt(platform: Platform, subject: str, error: Unavailable) -> None:
     """Record that a review was tried and could not be carried out, if the ledger can be written."""
     try:
         platform.ledger.append(
             EventKind.REVIEW_ATTEMPT_FAILED,
-            subject=version.key,
+            subject=subject,
             at=utc_text(platform.settings.circumstances.now()),
             body={"found": error.found, "expected": error.expected, "remedy": error.remedy},
         )

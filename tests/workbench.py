@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import yaml
 
 from modelrisk.decisions import Actor, DecisionRecord
@@ -43,6 +44,7 @@ class Bench:
     root: Path
     tracking_uri: str
     scorer: Scorer
+    instance: dg.DagsterInstance
     prefix: str
     policy: dict[str, Any] = field(default_factory=dict)
 
@@ -89,10 +91,10 @@ class Bench:
         (self.governance / "policy.yaml").write_text(text)
 
     def review(self, version: ModelVersion, **options: Any) -> Registered:
-        return runs.review(self.platform, version, **options)[0]
+        return runs.review(self.platform, version, instance=self.instance, **options)[0]
 
     def release(self, version: ModelVersion) -> object:
-        return runs.release(self.platform, version, by="tester", reason="a test")
+        return runs.release(self.platform, version, by="tester", reason="a test", instance=self.instance)
 
 
 def declare(governance: Path, name: str, **changes: Any) -> Path:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from resources.environments import switch_off_telemetry
@@ -22,7 +23,20 @@ def scorer() -> Iterator[Scorer]:
         yield warm
 
 
+@pytest.fixture(scope="session")
+def instance() -> Iterator[dg.DagsterInstance]:
+    """Runs are recorded in memory, unless a test is about the shared instance."""
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
 @pytest.fixture
-def bench(tmp_path: Path, tracking_uri: str, scorer: Scorer, request: pytest.FixtureRequest) -> Bench:
+def bench(
+    tmp_path: Path,
+    tracking_uri: str,
+    scorer: Scorer,
+    instance: dg.DagsterInstance,
+    request: pytest.FixtureRequest,
+) -> Bench:
     prefix = request.node.name[:60].replace("/", "_").replace(":", "_")
-    return Bench(tmp_path, tracking_uri, scorer, prefix=prefix)
+    return Bench(tmp_path, tracking_uri, scorer, instance, prefix=prefix)

@@ -19,7 +19,7 @@ from tests.workbench import BLURRED, NOISY
 def reviewed(bench):
     bench.declare()
     version = bench.register()
-    return version, *runs.review(bench.platform, version)
+    return version, *runs.review(bench.platform, version, instance=bench.instance)
 
 
 def test_a_good_model_is_releasable_and_becomes_champion(bench, reviewed):
@@ -93,8 +93,10 @@ def test_reviewing_unchanged_inputs_returns_the_same_decision_and_fresh_makes_a_
     assert bench.review(version).digest == fresh.digest
 
 
-def test_runs_materializations_and_partitioned_checks_stand_in_the_shared_instance(bench, reviewed):
-    version, _, _, _ = reviewed
+def test_runs_materializations_and_partitioned_checks_stand_in_the_shared_instance(bench):
+    bench.declare()
+    version = bench.register()
+    runs.review(bench.platform, version)
     with dg.DagsterInstance.from_config(str(bench.platform.settings.dagster_home)) as instance:
         runs_found = instance.get_runs()
         assert [run.job_name for run in runs_found] == ["review_model_version"]
