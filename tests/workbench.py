@@ -7,7 +7,7 @@ behaviour is known: `score` is the true probability of the label.
 import json
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +44,8 @@ class Bench:
     root: Path
     tracking_uri: str
     scorer: Scorer
-    instance: dg.DagsterInstance
     prefix: str
-    policy: dict[str, Any] = field(default_factory=dict)
+    instance: dg.DagsterInstance | None = None
 
     def __post_init__(self) -> None:
         self.governance = self.root / "governance"
@@ -128,7 +127,7 @@ def declare(governance: Path, name: str, **changes: Any) -> Path:
 
 
 def write_rows(path: Path, *, seed: int, rows: int = ROWS, **columns: object) -> Path:
-    """Rows whose label follows x, with a sex that has no influence and an id that is unique over all seeds."""
+    """Rows whose label follows x, a sex without influence, and an id unique over all seeds."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq

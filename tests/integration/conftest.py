@@ -39,4 +39,4 @@ def bench(
     request: pytest.FixtureRequest,
 ) -> Bench:
     prefix = request.node.name[:60].replace("/", "_").replace(":", "_")
-    return Bench(tmp_path, tracking_uri, scorer, instance, prefix=prefix)
+    return Bench(tmp_path, tracking_uri, scorer, prefix, instance)
