@@ -20,7 +20,6 @@ import tempfile
 import threading
 import uuid
 import weakref
-from collections import Counter
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,16 +30,22 @@ from modelrisk.columns import class_text
 from modelrisk.errors import Unavailable
 from modelrisk.records import Blame, Problem
 from resources.csv_files import CsvHeader
-from resources.duckdb_engine import STATEMENTS, Column, literal, scan, settings, unavailable
+from resources.data_problems import (
+    ambiguous,
+    bad_csv,
+    empty,
+    missing_columns,
+    os_problem,
+    unreadable,
+    unwritable,
+)
+from resources.duckdb_engine import ROW, STATEMENTS, Column, literal, scan, settings, unavailable
 
 if TYPE_CHECKING:
     import duckdb
     import ibis.expr.types as ir
 
-ROW = "__row__"
-"""The column every table carries: the row's 0-based position in its file."""
 COHORT_PREFIX = "cohort:"
-_RESERVED = {ROW, "file_row_number"}
 _PARQUET_MAGIC = b"PAR1"
 _CONVERSION = "v1"  # raise it when CSV is to be read differently: old conversions are then left alone
 
@@ -124,13 +129,13 @@ class Datasets:
 
     def digest(self, path: Path) -> str | Problem:
         """`sha256:<hex>` of the file's bytes, read as a stream, or why it cannot be read."""
-        if problem := _unreadable(path):
+        if problem := unreadable(path):
             return problem
         try:
             with path.open("rb") as file:
                 return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
         except OSError as error:
-            return _os_problem(path, error)
+            return os_problem(path, error)
 
     def describe(self, path: Path) -> DatasetDescription | Problem:
         """What the file is: digest, rows, columns and their types.
@@ -151,7 +156,7 @@ class Datasets:
         except Unavailable as error:
             return Problem.from_error(error)
         if counted[0]["n"] == 0:
-            return _empty(path, "no rows")
+            return empty(path, "no rows")
         return DatasetDescription(path, digest, counted[0]["n"], columns)
 
     @contextmanager
@@ -208,7 +213,7 @@ class Datasets:
     def features_parquet(self, path: Path) -> Path | Problem:
         """A Parquet file with the rows of `path`, in order: `path` itself, or its conversion."""
         if _is_parquet(path):
-            return _unreadable(path) or self._parquet(path, "")
+            return unreadable(path) or self._parquet(path, "")
         digest = self.digest(path)
         return digest if isinstance(digest, Problem) else self._parquet(path, digest)
 
@@ -234,7 +239,7 @@ class Datasets:
         attributes = tuple(dict.fromkeys(sensitive))
         try:
             with self.table(data) as rows, self.table(scored) as outputs:
-                if problem := _missing_columns(data, rows, (label, *attributes)):
+                if problem := missing_columns(data, _names(rows), (label, *attributes)):
                     return problem
                 if problem := self._unmatched(rows, outputs):
                     return problem
@@ -255,7 +260,7 @@ class Datasets:
         """Events and rows of `label`, with `positive` as class text, over the rows that have a label."""
         try:
             with self.table(path) as rows:
-                if problem := _missing_columns(path, rows, (label,)):
+                if problem := missing_columns(path, _names(rows), (label,)):
                     return problem
                 text: Any = class_text(rows[label])
                 counts = self.run(
@@ -264,7 +269,7 @@ class Datasets:
         except Unavailable as error:
             return Problem.from_error(error)
         if not counts["rows"]:
-            return _empty(path, f"no row with a value of {label!r}")
+            return empty(path, f"no row with a value of {label!r}")
         return BaseRate(int(counts["events"]), int(counts["rows"]))
 
     def label_census(self, path: Path, *, label: str) -> LabelCensus | Problem:
@@ -273,7 +278,7 @@ class Datasets:
 
         try:
             with self.table(path) as rows:
-                if problem := _missing_columns(path, rows, (label,)):
+                if problem := missing_columns(path, _names(rows), (label,)):
                     return problem
                 labels = rows.select(text=class_text(rows[label]))
                 total = self.run(
@@ -306,14 +311,20 @@ class Datasets:
         with self._lock:
             connection = self._connection
             if connection is None:
-                self._work.mkdir(parents=True, exist_ok=True)
                 # A directory for each connection: two DuckDB processes would overwrite each other's spill.
-                spill = tempfile.mkdtemp(prefix="spill-", dir=self._work)
-                config = settings(self._memory_limit, self._threads, Path(spill))
+                spill = self._spill()
+                config = settings(self._memory_limit, self._threads, spill)
                 connection = self._connection = duckdb.connect(":memory:", config=config)
                 connection.execute(";".join(STATEMENTS))
                 weakref.finalize(connection, shutil.rmtree, spill, ignore_errors=True)
             return connection.cursor()
+
+    def _spill(self) -> Path:
+        try:
+            self._work.mkdir(parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(prefix="spill-", dir=self._work))
+        except OSError as error:
+            raise unwritable(self._work, error) from error
 
     def _execute(self, sql: str) -> list[dict[str, Any]]:
         import duckdb
@@ -331,11 +342,13 @@ class Datasets:
             cursor.close()
 
     def _copy(self, sql: str, to: Path) -> None:
-        to.parent.mkdir(parents=True, exist_ok=True)
         partial = to.with_name(f".{uuid.uuid4().hex}.partial")
         try:
+            to.parent.mkdir(parents=True, exist_ok=True)
             self._execute(f"COPY ({sql}) TO {literal(partial)} (FORMAT parquet, COMPRESSION zstd)")
             os.replace(partial, to)  # noqa: PTH105 - named beside its reason: the one atomic step
+        except OSError as error:
+            raise unwritable(to, error) from error
         finally:
             partial.unlink(missing_ok=True)
 
@@ -344,7 +357,7 @@ class Datasets:
 
         described = self._execute(f"DESCRIBE SELECT * FROM {scan(parquet)}")  # noqa: S608 - quoted
         names = _parquet_names(parquet)
-        if problem := _ambiguous(source, names):
+        if problem := ambiguous(source, names):
             return problem
         types = [row["column_type"].strip('"') for row in described]
         return tuple(
@@ -353,7 +366,7 @@ class Datasets:
 
     def _parquet(self, path: Path, digest: str) -> Path | Problem:
         if path.stat().st_size == 0:
-            return _empty(path, "an empty file")
+            return empty(path, "an empty file")
         suffixes = [suffix.lower() for suffix in path.suffixes]
         if _is_parquet(path):
             return path
@@ -373,10 +386,10 @@ class Datasets:
         try:
             header = CsvHeader.read(path)
         except (UnicodeDecodeError, csv.Error):
-            return _bad_csv(path, "a header that is not CSV in UTF-8")
+            return bad_csv(path, "a header that is not CSV in UTF-8")
         except (OSError, EOFError) as error:
-            return _os_problem(path, error)
-        return _ambiguous(path, header.names) or self._converted(header, converted)
+            return os_problem(path, error)
+        return ambiguous(path, header.names) or self._converted(header, converted)
 
     def _converted(self, header: CsvHeader, to: Path) -> Path | Problem:
         import duckdb
@@ -389,7 +402,7 @@ class Datasets:
         except Unavailable as error:
             if isinstance(error.__cause__, duckdb.OutOfMemoryException | duckdb.IOException):
                 return Problem.from_error(error)
-            return _bad_csv(header.path, "rows that do not read as CSV in UTF-8")
+            return bad_csv(header.path, "rows that do not read as CSV in UTF-8")
         finally:
             texts.unlink(missing_ok=True)
         return to
@@ -446,70 +459,5 @@ def _is_parquet(path: Path) -> bool:
         return False
 
 
-def _unreadable(path: Path) -> Problem | None:
-    if path.is_file():
-        return None
-    return Problem(
-        Blame.UNAVAILABLE,
-        found=f"{'something that is not a file' if path.exists() else 'no file'} at {str(path)!r}",
-        expected="a data file",
-        remedy="Mend the path in the intake's data section, or restore the file",
-    )
-
-
-def _os_problem(path: Path, error: Exception) -> Problem:
-    return Problem(
-        Blame.UNAVAILABLE,
-        found=f"{type(error).__name__} while reading {str(path)!r}",
-        expected="a readable data file",
-        remedy="Check that the file is complete and may be read",
-    )
-
-
-def _bad_csv(path: Path, found: str) -> Problem:
-    return Problem(
-        Blame.UNAVAILABLE,
-        found=f"{found} in {str(path)!r}",
-        expected="comma-separated values with a header, the same number of fields in each row, in UTF-8",
-        remedy="Write the file again in UTF-8, or convert it to Parquet",
-    )
-
-
-def _empty(path: Path, found: str) -> Problem:
-    return Problem(
-        Blame.UNFIT,
-        found=f"{found} in {str(path)!r}",
-        expected="at least one row",
-        remedy="Supply data with rows; nothing can be concluded from none",
-    )
-
-
-def _ambiguous(path: Path, names: Sequence[str]) -> Problem | None:
-    """Names no two engines would read alike: equal but for case, empty, or kept for ourselves."""
-    folded = Counter(name.lower() for name in names)
-    bad = sorted({name for name in names if folded[name.lower()] > 1 or name.lower() in _RESERVED})
-    empty = sum(1 for name in names if not name or "\0" in name)
-    if not bad and not empty and names:
-        return None
-    listed = ", ".join(map(repr, bad[:10])) or f"{empty} of {len(names)} without a usable name"
-    return Problem(
-        Blame.UNFIT,
-        found=f"the column names {listed} in {str(path)!r}",
-        expected=f"names that differ by more than upper and lower case, none of them {sorted(_RESERVED)}",
-        remedy="Name every column, and each differently (from pandas: `to_csv(..., index=False)`)",
-    )
-
-
-def _missing_columns(path: Path, rows: "ir.Table", names: Sequence[str]) -> Problem | None:
-    present = [name for name in rows.columns if name != ROW]
-    missing = [name for name in names if name not in present]
-    if not missing:
-        return None
-    similar = [name for name in present if name.lower() in {wanted.lower() for wanted in missing}]
-    shown = ", ".join(map(repr, similar or present[:20]))
-    return Problem(
-        Blame.UNFIT,
-        found=f"no column {', '.join(map(repr, missing))} in {str(path)!r}",
-        expected=f"one of its columns, such as {shown}" if shown else "a column of that name",
-        remedy="Mend the name in the intake's data section, or add the column to the data",
-    )
+def _names(rows: "ir.Table") -> list[str]:
+    return [name for name in rows.columns if name != ROW]

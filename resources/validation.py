@@ -27,9 +27,7 @@ from modelrisk.expectations import (
     expectation_table,
     expectations,
     failures_in_words,
-    mismatch_table,
     mismatches_in_words,
-    signature_mismatches,
     training_unknown,
     unevaluated,
     validation_estimates,
@@ -40,7 +38,9 @@ from modelrisk.lineage import Signature
 from modelrisk.outputs import class_text as class_text_of
 from modelrisk.profiles import DatasetProfile, Run, profile
 from modelrisk.records import Blame, Problem, StageEvidence
-from resources.datasets import ROW, DatasetDescription, Datasets
+from modelrisk.signature_mismatches import mismatch_table, signature_mismatches
+from resources.datasets import DatasetDescription, Datasets
+from resources.duckdb_engine import ROW
 from resources.environments import switch_off_telemetry
 
 if TYPE_CHECKING:
@@ -109,15 +109,24 @@ class Validator:
         An expectation that raises could not be evaluated, by itself; so could one about a column
         the file does not have, unless it expects no more than the column.
         """
-        by_column = [spec for spec in specs if spec.kind not in _TABLE_WIDE]
         results = {spec.name: self._of_table(path, spec) for spec in specs if spec.kind in _TABLE_WIDE}
+        results |= self._of_names(path, [spec for spec in specs if spec.kind is Kind.PRESENT])
+        others = [spec for spec in specs if spec.kind is not Kind.PRESENT and spec.kind not in _TABLE_WIDE]
         # The library's cost grows with the square of what one run asks for.
-        for start in range(0, len(by_column), _SPECS_IN_A_RUN):
-            for result in self._of_columns(path, by_column[start : start + _SPECS_IN_A_RUN]):
-                results[result.name] = result
+        for start in range(0, len(others), _SPECS_IN_A_RUN):
+            results |= self._of_columns(path, others[start : start + _SPECS_IN_A_RUN])
         return tuple(results[spec.name] for spec in specs)
 
-    def _of_columns(self, path: Path, specs: Sequence[ExpectationSpec]) -> tuple[ExpectationResult, ...]:
+    def _of_names(self, path: Path, specs: Sequence[ExpectationSpec]) -> dict[str, ExpectationResult]:
+        try:
+            with self._datasets.table(path) as rows:
+                count = self._datasets.run(rows.aggregate(rows=rows.count()))[0]["rows"]
+                present = {name for name in rows.columns if name != ROW}
+        except Unavailable as error:
+            return {spec.name: unevaluated(spec, str(error)) for spec in specs}
+        return {spec.name: evaluated(spec, passed=spec.column in present, rows=count) for spec in specs}
+
+    def _of_columns(self, path: Path, specs: Sequence[ExpectationSpec]) -> dict[str, ExpectationResult]:
         needed = {name for spec in specs for name in (spec.column, spec.time) if name is not None}
         try:
             with self._datasets.table(path, columns=needed) as rows:
@@ -125,8 +134,8 @@ class Validator:
                 with self._datasets.named(view.expression) as name, self._batch(name) as batch:
                     found = _evaluated(batch, view.expectations(specs))
         except Unavailable as error:
-            return tuple(unevaluated(spec, str(error)) for spec in specs)
-        return tuple(_result(spec, found, view) for spec in specs)
+            return {spec.name: unevaluated(spec, str(error)) for spec in specs}
+        return {spec.name: _result(spec, found, view) for spec in specs}
 
     def _of_table(self, path: Path, spec: ExpectationSpec) -> ExpectationResult:
         """An expectation of whole rows, as one aggregate."""
@@ -249,11 +258,11 @@ class _View:
         return cls(expression, positions, counts["rows"], {name: counts[key] for name, key in keys.items()})
 
     def expectations(self, specs: Sequence[ExpectationSpec]) -> "dict[str, Expectation]":
-        """By spec name, in the validating library's terms; those that need it and can be asked."""
+        """By spec name, in the validating library's terms; those that can be asked."""
         return {
             spec.name: self._expectation(spec)
             for spec in specs
-            if spec.kind is not Kind.PRESENT and (spec.column is None or spec.column in self.positions)
+            if spec.column is None or spec.column in self.positions
         }
 
     def _expectation(self, spec: ExpectationSpec) -> "Expectation":
@@ -348,8 +357,6 @@ def _result(
     spec: ExpectationSpec, found: "Mapping[str, ExpectationValidationResult]", view: _View
 ) -> ExpectationResult:
     present = spec.column is None or spec.column in view.positions
-    if spec.kind is Kind.PRESENT:
-        return evaluated(spec, passed=present, rows=view.rows)
     result = found.get(spec.name)
     if not present or result is None or _raised(result):
         why = (

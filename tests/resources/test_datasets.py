@@ -11,8 +11,8 @@ import pytest
 from modelrisk.columns import class_text
 from modelrisk.errors import Unavailable
 from modelrisk.records import Blame, Problem
-from resources.datasets import ROW, DatasetDescription, Datasets, LabelCensus
-from resources.duckdb_engine import Column
+from resources.datasets import DatasetDescription, Datasets, LabelCensus
+from resources.duckdb_engine import ROW, Column
 
 HOSTILE = [
     'a"b',
@@ -431,8 +431,10 @@ def test_a_missing_label_or_attribute_is_unfit_and_names_the_near_miss(
 def test_a_failed_write_leaves_nothing_behind(datasets: Datasets, tmp_path: Path, scored: Path, data: Path):
     to = tmp_path / "taken"
     to.mkdir()
-    with pytest.raises(IsADirectoryError):
-        datasets.predictions(scored, data, label="y", sensitive=[], to=to)
+    assert (
+        "IsADirectoryError"
+        in problem_of(datasets.predictions(scored, data, label="y", sensitive=[], to=to)).found
+    )
     assert not list(tmp_path.glob(".*"))
 
 
@@ -514,3 +516,24 @@ def test_closing_removes_what_was_spilled_and_the_next_use_opens_again(
     assert list((tmp_path / "work").glob("spill-*"))
     datasets.close()
     assert described(datasets, data)
+
+
+def test_a_work_directory_that_cannot_be_written_is_unavailable(tmp_path: Path, data: Path):
+    (tmp_path / "file").write_text("in the way")
+    blocked = Datasets(tmp_path / "file" / "work")
+    found = problem_of(blocked.describe(data))
+    assert found.blame is Blame.UNAVAILABLE
+    assert "writing" in found.found
+
+
+def test_only_the_columns_asked_for_are_planned(datasets: Datasets, data: Path):
+    with datasets.table(data, columns=["sex", "gone"]) as table:
+        assert list(table.columns) == ["sex", ROW]
+        assert datasets.run(table.aggregate(n=table["sex"].count())) == [{"n": 2}]
+
+
+def test_an_expression_can_be_given_a_name_while_it_is_needed(datasets: Datasets, data: Path):
+    with datasets.table(data) as table, datasets.named(table.select(c0=table["x"])) as name:
+        cursor = datasets.cursor()
+        assert cursor.execute(f"SELECT sum(c0) FROM {name}").fetchall() == [(6,)]
+        cursor.close()
