@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 CLIPPED_AT = 1e-12
 """Scores are clipped to [1e-12, 1 - 1e-12] before their logarithm is taken."""
 MOST_ITERATIONS = 30
-CONVERGED = 1e-10
+CONVERGED = 1e-6
+"""Newton's error after a step is of the order of the step squared, so this leaves 1e-12."""
 CONSTANT_WITHIN = 1e-6
 """Logits that differ by less are one score written with rounding errors."""
 BINS = 10

@@ -72,7 +72,13 @@ def compared(
     rank_fault = _first(surveys, lambda survey: survey.rank_fault)
     probability_fault = _first(surveys, lambda survey: survey.probability_fault)
     auc = (
-        discrimination.difference(_paired(candidate, champion, positive), run=run, confidence=confidence)
+        discrimination.difference(
+            _paired(candidate, champion, positive),
+            run=run,
+            positives=surveys["candidate"].positives,
+            negatives=surveys["candidate"].negatives,
+            confidence=confidence,
+        )
         if rank_fault is None
         else _unfit("auc_difference", rank_fault, n, confidence)
     )

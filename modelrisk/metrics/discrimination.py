@@ -59,29 +59,35 @@ def estimates(predictions: "ir.Table", *, run: Run, positive: str, confidence: f
     return tuple(made)
 
 
-def difference(paired: "ir.Table", *, run: Run, confidence: float) -> Estimate:
+def difference(
+    paired: "ir.Table", *, run: Run, positives: int, negatives: int, confidence: float
+) -> Estimate:
     """AUC of the candidate minus AUC of the reference model on the same rows, with paired DeLong variance.
 
     Args:
         paired: one row per evaluation row: `positive` (1.0 or 0.0), `score` and `reference_score`, all
             present and finite.
         run: executes an expression.
+        positives: rows of the positive class.
+        negatives: rows of the other class.
         confidence: confidence of each bound by itself.
     """
-    by_class = {bool(row["positive"]): row for row in run(_placement_differences(paired))}
-    if len(by_class) < 2:
+    if not (positives and negatives):
         return not_evaluable(
             "auc_difference",
             "only one class is present, so nothing can be ranked; supply rows of both classes",
+            n=positives + negatives,
             confidence=confidence,
             method="paired_delong",
         )
+    found = run(_placement_differences(paired, positives, negatives))
+    by_class = {bool(row["positive"]): row for row in found}
     inputs = {
-        "difference": real(by_class[True]["mean"]),
+        "difference": min(max(real(by_class[True]["mean"]), -1.0), 1.0),
         "positive_variance": _sample_variance(by_class[True]),
         "negative_variance": _sample_variance(by_class[False]),
-        "positives": whole(by_class[True]["size"]),
-        "negatives": whole(by_class[False]["size"]),
+        "positives": positives,
+        "negatives": negatives,
     }
     return estimate("auc_difference", "paired_delong", inputs, confidence=confidence)
 
@@ -210,37 +216,43 @@ def _offsets(rows: "ir.Table") -> "ir.Table":
     )
 
 
-def _placement_differences(paired: "ir.Table") -> "ir.Table":
+def _placement_differences(paired: "ir.Table", positives: int, negatives: int) -> "ir.Table":
     """One row per class: count, mean and population variance of the placement differences."""
     import ibis
 
-    is_positive = cast("ir.IntegerColumn", paired["positive"]).cast("int64")
     rows = paired.select(
-        positive=is_positive,
-        negative=1 - is_positive,
+        positive=cast("ir.IntegerColumn", paired["positive"]).cast("int64"),
         score=column_of_numbers(paired, "score") + 0.0,
         reference=column_of_numbers(paired, "reference_score") + 0.0,
     )
-    classes = {name: column_of_numbers(rows, name) for name in ("positive", "negative")}
-    totals = rows.agg(all_positive=classes["positive"].sum(), all_negative=classes["negative"].sum())
+    positive = column_of_numbers(rows, "positive")
     columns: dict[str, ir.Value] = {}
     for score in ("score", "reference"):
         up_to = ibis.range_window(order_by=rows[score], preceding=None, following=0)
         level = ibis.range_window(order_by=rows[score], preceding=0, following=0)
-        for name, ones in classes.items():
-            columns[f"{score}_{name}"] = ones.sum().over(up_to).cast("float64") - (
-                ones.sum().over(level).cast("float64") / 2.0
-            )
-    ranked = rows.mutate(**columns).cross_join(totals)
+        columns[f"{score}_positive_up_to"] = positive.sum().over(up_to)
+        columns[f"{score}_positive_level"] = positive.sum().over(level)
+        columns[f"{score}_rows_up_to"] = rows.count().over(up_to)
+        columns[f"{score}_rows_below"] = ibis.rank().over(order_by=rows[score])
+    ranked = rows.mutate(**columns)
 
     def number(name: str) -> "ir.FloatingColumn":
         return as_real(ranked, name)
 
-    of_positive = (number("score_negative") - number("reference_negative")) / number("all_negative")
-    of_negative = (number("reference_positive") - number("score_positive")) / number("all_positive")
+    def positives_below(score: str) -> "ir.NumericValue":
+        return number(f"{score}_positive_up_to") - number(f"{score}_positive_level") / 2.0
+
+    def rows_below(score: str) -> "ir.NumericValue":
+        return (number(f"{score}_rows_up_to") + number(f"{score}_rows_below")) / 2.0
+
+    more_positives = positives_below("reference") - positives_below("score")
+    more_negatives = rows_below("score") - rows_below("reference") + more_positives
+    of_positive = more_negatives / float(negatives)
+    of_negative = more_positives / float(positives)
+    is_positive = number("positive")
     placed = ranked.select(
         positive=ranked.positive,
-        difference=number("positive") * of_positive + number("negative") * of_negative,
+        difference=is_positive * of_positive + (1.0 - is_positive) * of_negative,
     )
     differences = column_of_numbers(placed, "difference")
     return placed.group_by("positive").agg(

@@ -1,4 +1,4 @@
-"""A million rows, two attributes, 18 cohorts: our metrics with intervals beside the peers' points, in one run.
+"""A million rows, 18 cohorts: our metrics with intervals beside the points of their peers, in one run.
 
 Run with `pytest tests/benchmarks/test_metrics_benchmark.py -m benchmark -s`. Ratios are printed, not
 asserted: the machine decides how long anything takes.

@@ -122,7 +122,10 @@ def paired(engine, y, score, reference):
     table = engine.register(
         pa.table({"positive": y.astype(float), "score": score, "reference_score": reference})
     )
-    return discrimination.difference(table, run=engine.run, confidence=0.95)
+    positives = int(y.sum())
+    return discrimination.difference(
+        table, run=engine.run, positives=positives, negatives=len(y) - positives, confidence=0.95
+    )
 
 
 @pytest.mark.parametrize("decimals", [None, 1])
