@@ -9,7 +9,7 @@ What does not belong here: judging any of it.
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -223,7 +223,11 @@ class CaseFiles:
             problems["training"] = source
             return None
         path = self._governance.resolve(source, intake_path=document.path)
-        return self._described(path, "training", problems, paths)
+        digest = self._described(path, "training", problems, paths)
+        if digest is None and declared == LINEAGE:
+            remedy = "Restore it, or write `training: path` under `data:` in the intake, naming a copy"
+            problems["training"] = replace(problems["training"], remedy=remedy)
+        return digest
 
     def _described(
         self, path: Path, role: str, problems: dict[str, Problem], paths: dict[str, str]

@@ -130,17 +130,19 @@ class Releases:
         Raises:
             Unavailable: registry or ledger cannot be reached, or did not keep what was written.
         """
+        before = champion(self._ledger, version.name)  # read first: what follows is judged against it
         clearance, decision, case = self._cleared(version)
         if not clearance.cleared or decision is None:
             return Refused(clearance)
         alias = "champion" if case.intake is None else case.intake.champion
-        before = champion(self._ledger, version.name)
         unfinished = unfinished_release(self._ledger, version.name)
         in_place = self._registry.alias(version.name, alias) == version
         if unfinished is None and before is not None and before.subject == version.key and in_place:
             self._publish_checkpoint(version.name)
             return _promoted(before, resumed=False, moved=False)
         started = self._started(version, decision, alias=alias, by=by, reason=reason, before=before)
+        if started.kind is EventKind.RELEASE_FINISHED:
+            return _promoted(started, resumed=False, moved=False)
         reach("release.after_started")
         self._registry.set_alias(version, alias)
         reach("release.after_alias")
@@ -157,7 +159,7 @@ class Releases:
             subject=version.key,
             body=dict(started.body),
             at=utc_text(self._now()),
-            unless=lambda ledger: _finish_of(ledger, started),
+            unless=lambda ledger: _finished_since(before, ledger, version),
         )
         reach("release.after_finished")
         self._publish_checkpoint(version.name)
@@ -174,9 +176,15 @@ class Releases:
         reason: str,
         before: Event | None,
     ) -> Event:
-        """The start of this release: the interrupted one of the same decision, or a new one."""
+        """The start of this release: the interrupted one of the same decision, or a new one.
+
+        If another process released the version in the meantime, the end of that release.
+        """
 
         def interrupted(ledger: LedgerReader) -> Event | None:
+            finished = _finished_since(before, ledger, version)
+            if finished is not None:
+                return finished
             event = unfinished_release(ledger, version.name)
             same = event is not None and event.subject == version.key
             return event if same and event.body.get("decision") == decision.digest else None
@@ -272,20 +280,22 @@ class Releases:
             self._registry.tag_model(name, {CHECKPOINT_TAG: signed.decode()})
 
 
-def _finish_of(ledger: LedgerReader, started: Event) -> Event | None:
-    """The end of a release by another process that ran at the same time; None when it is ours to write.
+def _finished_since(before: Event | None, ledger: LedgerReader, version: ModelVersion) -> Event | None:
+    """The release of this very version that another process finished since; None when nothing was released.
+
+    Asked inside the ledger's own transaction, so of two releases at once only one follows a champion.
 
     Raises:
-        Unavailable: another version finished since the start, so this decision is about an old champion.
+        Unavailable: another version was released, so the clearance was about a champion of the past.
     """
-    newest = champion(ledger, ModelVersion.from_key(started.subject).name)
-    if newest is None or newest.seq < started.seq:
+    newest = champion(ledger, version.name)
+    if newest is None or (before is not None and newest.seq == before.seq):
         return None
-    if newest.subject != started.subject:
+    if newest.subject != version.key:
         raise Unavailable(
-            found=f"{newest.subject} released while {started.subject} was being released",
+            found=f"{newest.subject} released while {version} was being released",
             expected="one release of a model at a time",
-            remedy=f"Run `model-risk release {newest.subject}` to restore the alias, then review again",
+            remedy=f"Run `model-risk release {newest.subject}` to make sure of the alias, then review again",
         )
     return newest
 

@@ -4,6 +4,7 @@ The models are hand-written pyfuncs over one column `x`, so that logging and loa
 behaviour is known: `score` is the true probability of the label.
 """
 
+import hashlib
 import json
 import textwrap
 from collections.abc import Mapping
@@ -204,7 +205,8 @@ def register(
     client.log_param(run.info.run_id, "slope", 1.5)
     if dataset:
         where = json.dumps({"uri": source or str(data / "training.parquet")})
-        logged = Dataset("training", "0123abcd", "local", where)
+        # MLflow takes two data sets of one name and digest for one, wherever they are said to be.
+        logged = Dataset("training", hashlib.sha256(where.encode()).hexdigest()[:8], "local", where)
         client.log_inputs(
             run.info.run_id, [DatasetInput(logged, [InputTag("mlflow.data.context", "training")])]
         )

@@ -6,17 +6,22 @@ never a bug of ours: that is 70.
 What does not belong here: any command's work.
 """
 
+import errno
 import sys
 import traceback
 from typing import Annotated
 
-import click
 import typer
 
 from modelrisk.decisions import ExitCode
 from modelrisk.errors import CallerMistake, IntegrityError, ModelRiskError
 from pipelines.cli import demonstrating, governing, options, proving, reviewing, serving
 from resources.environments import Settings, switch_off_telemetry
+
+_SURROUNDINGS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+# Typer brings a Click of its own in newer versions; its errors are known by what they derive from.
+_Misuse = next(each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException")
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="model-risk",
@@ -61,20 +66,32 @@ def run(arguments: list[str] | None = None) -> int:
     switch_off_telemetry()
     command = typer.main.get_command(app)
     try:
-        return int(command.main(args=arguments, prog_name="model-risk", standalone_mode=False) or 0)
-    except click.exceptions.Abort:
-        sys.stderr.write("Interrupted; nothing that was recorded is lost.\n")
-        return ExitCode.NOT_ATTEMPTED
-    except click.ClickException as error:
+        code = int(command.main(args=arguments, prog_name="model-risk", standalone_mode=False) or 0)
+        return _interrupted() if code == _INTERRUPTED else code
+    except (KeyboardInterrupt, typer.Abort):
+        return _interrupted()
+    except _Misuse as error:
         error.show()
         return ExitCode.NOT_ATTEMPTED
     except ModelRiskError as error:
         sys.stderr.write(f"✗ {error}\n")
         return _exit_code_of(error)
-    except Exception:  # noqa: BLE001 - the process boundary: Python would exit 1, which here means *refused*
-        traceback.print_exc()
-        sys.stderr.write("✗ This is a bug in model-risk, not a verdict. Please report the lines above.\n")
-        return ExitCode.INTERNAL_ERROR
+    except Exception as error:  # noqa: BLE001 - the process boundary: Python would exit 1, which here means *refused*
+        return _unforeseen(error)
+
+
+def _interrupted() -> ExitCode:
+    sys.stderr.write("Interrupted; nothing that was recorded is lost.\n")
+    return ExitCode.NOT_ATTEMPTED
+
+
+def _unforeseen(error: Exception) -> ExitCode:
+    if isinstance(error, OSError) and error.errno in _SURROUNDINGS:
+        sys.stderr.write(f"✗ Found {error}, expected a working disk. Mend that, then run it again.\n")
+        return ExitCode.NOT_EVALUATED
+    traceback.print_exception(error)
+    sys.stderr.write("✗ This is a bug in model-risk, not a verdict. Please report the lines above.\n")
+    return ExitCode.INTERNAL_ERROR
 
 
 def _exit_code_of(error: ModelRiskError) -> ExitCode:

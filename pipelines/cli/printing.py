@@ -3,6 +3,7 @@
 What does not belong here: what an outcome says (`modelrisk.documents`).
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from modelrisk.decisions import DecisionRecord, Outcome
 from modelrisk.documents.decision_report import NOT_A_DECISION, as_rows, outcome_words
-from modelrisk.errors import CallerMistake
+from modelrisk.errors import CallerMistake, Unavailable
 from modelrisk.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -31,19 +32,39 @@ def put(text: str, *, output: Path | None) -> None:
 
     Raises:
         CallerMistake: the file cannot be written.
+        Unavailable: nobody reads standard output any more.
     """
     if output is None:
-        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        _printed(text if text.endswith("\n") else f"{text}\n")
         return
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise CallerMistake(
-            found=f"an output file {output} that cannot be written ({error.strerror or error})",
-            expected="a writable place",
-            remedy="Choose another --output",
+        raise unwritable(output, error) from error
+
+
+def _printed(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        # Python writes the rest once more while it exits, and would end with a status of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Unavailable(
+            found="nobody reading the output any more",
+            expected="a reader, or --output",
+            remedy="Read it to its end; what was recorded is recorded",
         ) from error
+
+
+def unwritable(output: Path, error: OSError) -> CallerMistake:
+    """The mistake of naming an output file that cannot be written."""
+    return CallerMistake(
+        found=f"an output file {output} that cannot be written ({error.strerror or error})",
+        expected="a writable place",
+        remedy="Choose another --output",
+    )
 
 
 def decision_text(record: DecisionRecord, digest: str | None) -> str:

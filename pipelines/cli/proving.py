@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from modelrisk.decisions import ExitCode
+from modelrisk.documents.text import visible
+from modelrisk.errors import CallerMistake, Unavailable
 from pipelines.cli import options
 from pipelines.cli.options import CardFormat
-from pipelines.cli.printing import put
+from pipelines.cli.printing import put, unwritable
 
 ledger = typer.Typer(help="The append-only record of what happened.", no_args_is_help=True)
 
@@ -59,10 +61,24 @@ def pack(
     version = platform.registry.resolve(model)
     path = Path(platform.stages.newest(Pack, evidence_pack.key, version).path)
     if output is not None:
-        shutil.copyfile(path, output)
+        _copied(path, output)
         path = output
     put(str(path), output=None)
     return ExitCode.RELEASABLE
+
+
+def _copied(pack_file: Path, output: Path) -> None:
+    if not pack_file.is_file():
+        raise Unavailable(
+            found=f"no pack at {pack_file}",
+            expected="the pack written by the last review",
+            remedy="Review the version again with --fresh",
+        )
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(pack_file, output)
+    except OSError as error:
+        raise unwritable(output, error) from error
 
 
 def verify(
@@ -120,7 +136,7 @@ def ledger_verify(
     from resources.assembly import Platform
 
     platform = Platform(options.settings_for(context, home=home, governance=governance))
-    copies = [path.read_bytes() for path in checkpoint or []]
+    copies = [_checkpoint(path) for path in checkpoint or []]
     report = platform.ledger.verify(platform.trusted(), copies=copies)
     if report.broken is not None:
         sys.stderr.write(f"✗ broken at entry {report.broken.seq}: {report.broken.reason}\n")
@@ -128,6 +144,17 @@ def ledger_verify(
     covered = "no checkpoint yet" if report.covered is None else f"checkpoint at entry {report.covered}"
     put(f"✓ {report.entries} entries, unbroken ({covered})", output=None)
     return ExitCode.RELEASABLE
+
+
+def _checkpoint(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CallerMistake(
+            found=f"no readable checkpoint at {path} ({error.strerror or error})",
+            expected="a signed checkpoint",
+            remedy="Check the path given with --checkpoint",
+        ) from error
 
 
 @ledger.command("show")
@@ -142,7 +169,6 @@ def ledger_show(
     platform = Platform(options.settings_for(context, home=home))
     for event in platform.ledger.events():
         detail = event.body.get("verdict") or event.body.get("alias") or event.body.get("found") or ""
-        put(
-            f"{event.seq:>6}  {event.at}  {event.kind.value:<22} {event.subject}  {detail!s:.80}", output=None
-        )
+        line = f"{event.seq:>6}  {event.at}  {event.kind.value:<22} {event.subject}  {detail!s:.80}"
+        put(visible(line), output=None)  # other people's words are in it: one event stays one line
     return ExitCode.RELEASABLE

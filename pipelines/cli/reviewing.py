@@ -46,7 +46,7 @@ def review(
         options.settings_for(context, home=home, governance=governance, tracking_uri=tracking_uri)
     )
     platform.governance.policy()
-    version = platform.registry.resolve(model)
+    version = platform.registry.resolve(model) if preview else runs.resolved(platform, model)
     if version.is_run and not preview:
         raise CallerMistake(
             found=f"a run, {version.version}",
