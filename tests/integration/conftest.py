@@ -1,5 +1,6 @@
 """Fixtures of the integration tests; what they hand out is in `workbench`."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,5 +39,5 @@ def bench(
     instance: dg.DagsterInstance,
     request: pytest.FixtureRequest,
 ) -> Bench:
-    prefix = request.node.name[:60].replace("/", "_").replace(":", "_")
+    prefix = f"test-{hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:12]}"
     return Bench(tmp_path, tracking_uri, scorer, prefix, instance)

@@ -139,8 +139,8 @@ def test_a_forged_request_of_the_automation_is_refused_by_the_release_job(bench)
     assert alias_of(bench, version) is None
 
 
-def test_nothing_but_a_person_or_the_sensor_can_start_clearance_or_promotion():
-    graph = build_defs(resources={}).resolve_asset_graph()
+def test_nothing_but_a_person_or_the_sensor_can_start_clearance_or_promotion(bench):
+    graph = build_defs(resources=bench.platform.resources()).resolve_asset_graph()
     for name in ("clearance", "promotion"):
         assert graph.get(dg.AssetKey(["release", name])).automation_condition is None
 
