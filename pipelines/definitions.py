@@ -27,7 +27,8 @@ def build_defs(*, resources: Mapping[str, object]) -> dg.Definitions:
     Args:
         resources: what the assets and checks ask for by name; see `resources.assembly`.
     """
-    assets = dg.load_assets_from_modules([inventory, validation, evaluation, release, documentation])
+    stages = [inventory, validation, evaluation, release, documentation]
+    assets = [each for each in dg.load_assets_from_modules(stages) if isinstance(each, dg.AssetsDefinition)]
     checks = dg.load_asset_checks_from_modules([release_checks])
     return dg.Definitions(
         assets=dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=_OWNERS), assets),

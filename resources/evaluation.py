@@ -29,7 +29,7 @@ _NO_ATTRIBUTES = Problem(
     "the columns by which people are to be compared",
     "Write them as `data: sensitive: [...]`; they need not be model features",
 )
-_COMPARED = ("accuracy_difference", "auc_difference", "brier_difference")
+_COMPARED: tuple[str, ...] = ("accuracy_difference", "auc_difference", "brier_difference")
 
 
 class Evaluator:

@@ -186,8 +186,9 @@ class Releases:
             if finished is not None:
                 return finished
             event = unfinished_release(ledger, version.name)
-            same = event is not None and event.subject == version.key
-            return event if same and event.body.get("decision") == decision.digest else None
+            if event is None or event.subject != version.key:
+                return None
+            return event if event.body.get("decision") == decision.digest else None
 
         return self._ledger.append(
             EventKind.RELEASE_STARTED,

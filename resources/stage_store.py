@@ -51,8 +51,6 @@ class StageStore(dg.IOManager):
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The newest value of the stage, decoded to the annotated type."""
-        if context.asset_key is None or context.dagster_type is None:
-            raise TypeError("only assets are loaded from the stage store")
         digest = self.digest(context.asset_key, context.partition_key)
         return decoded(context.dagster_type.typing_type, self._evidence.get(digest))
 
