@@ -9,7 +9,7 @@ What does not belong here: any command's work.
 import errno
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -20,7 +20,10 @@ from resources.environments import Settings, switch_off_telemetry
 
 _SURROUNDINGS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 # Typer brings a Click of its own in newer versions; its errors are known by what they derive from.
-_Misuse = next(each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException")
+_Misuse = cast(
+    "type[typer.BadParameter]",
+    next(each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException"),
+)
 _INTERRUPTED = 130
 
 app = typer.Typer(
