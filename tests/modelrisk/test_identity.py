@@ -1,4 +1,4 @@
-"""Written forms of model versions: injective, printable, one line, whatever the registry accepts as a name."""
+"""Written forms of model versions: injective, printable, one line, whatever name the registry accepts."""
 
 import pytest
 from hypothesis import given
