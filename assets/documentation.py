@@ -10,6 +10,7 @@ from assets.materializations import materialized
 from assets.partitions import MODEL_VERSIONS
 from assets.release import decision
 from modelrisk.cases import Case, IntakeRecord
+from modelrisk.documents.card_markdown import without_metadata
 from resources.decision_register import Registered
 from resources.publications import Card, Pack, Publications
 
@@ -40,9 +41,10 @@ def model_card(
     return materialized(
         card,
         shown={
-            "card": dg.MetadataValue.md(publications.text(card.markdown)),
-            "page": dg.MetadataValue.path(publications.page(card, decision.record.version)),
             "verdict": decision.record.verdict.value,
+            "headline": decision.record.headline,
+            "card": dg.MetadataValue.md(without_metadata(publications.text(card.markdown))),
+            "page": dg.MetadataValue.path(publications.page(card, decision.record.version)),
         },
     )
 

@@ -8,10 +8,15 @@ from typing import TypeVar
 
 import dagster as dg
 
+from modelrisk.decisions import DecisionRecord
+from modelrisk.documents.card import AS_EXPECTED, named_table
+from modelrisk.documents.decision_report import as_rows, binding_estimate
+from modelrisk.documents.pictures import intervals, pictures
 from modelrisk.estimates import Estimate, described_cohort
 from modelrisk.evidence import digest_of
 from modelrisk.identity import ModelVersion
 from modelrisk.records import Scalar, StageEvidence, Table
+from modelrisk.verdicts import Verdict
 
 T = TypeVar("T")
 Shown = Mapping[str, dg.MetadataValue | str | int | float | None]
@@ -30,43 +35,110 @@ def materialized(value: T, *, shown: Shown | None = None) -> dg.MaterializeResul
 
 
 def shown_evidence(evidence: StageEvidence) -> Shown:
-    """A stage's estimates as plotted numbers and a table, its tables, and what stood in its way."""
+    """What stood in a stage's way, its charts and tables, then numbers that Dagster draws over time."""
+    whole = [one for one in evidence.estimates if not one.cohort]
+    grouped = [one for one in evidence.estimates if one.cohort]
     shown: dict[str, dg.MetadataValue | str | int | float | None] = {
         "problem": None if evidence.problem is None else str(evidence.problem)
     }
-    shown.update(plotted(evidence.estimates))
-    if evidence.estimates:
-        shown["estimates"] = table([_row(estimate) for estimate in evidence.estimates])
-    for name, rows in evidence.tables.items():
-        shown[name] = table(rows)
     for metric, reason in evidence.not_applicable.items():
         shown[f"{metric}: not applicable"] = reason
-    return shown
+    for name, image in pictures(evidence).items():
+        shown[name] = dg.MetadataValue.md(image)
+    if any(one.method != "census" for one in whole):
+        shown["estimates"] = estimates_table(whole)
+    for name, rows in evidence.tables.items():
+        shown |= _of_interest(name, rows)
+    shown |= plotted(whole)
+    for metric in dict.fromkeys(one.metric for one in grouped):
+        shown[f"{metric} by group"] = estimates_table(one for one in grouped if one.metric == metric)
+    for one in evidence.estimates:
+        if one.problem is not None:
+            shown[f"{_name(one)}: not evaluable"] = one.problem
+    return shown | plotted(one for one in grouped if one.reference is not None)
+
+
+def gates_table(record: DecisionRecord) -> dg.MetadataValue:
+    """Every gate that applies, what blocks first, with how far it was from its limit."""
+    return table(
+        [
+            {
+                "gate": row.control,
+                "verdict": row.words,
+                "measured": row.measured,
+                "limit": row.limit,
+                "how far": row.margin,
+            }
+            for row in as_rows(record)
+            if row.verdict is not Verdict.NOT_APPLICABLE
+        ]
+    )
+
+
+def binding_charts(record: DecisionRecord) -> Shown:
+    """For each control that decided, the estimate that bound it against its limits."""
+    return {
+        f"chart, {control.rule.metric}": dg.MetadataValue.md(image)
+        for control in record.binding
+        if control.rule is not None
+        and (estimate := binding_estimate(control)) is not None
+        and estimate.method != "census"
+        and (image := intervals([estimate], floor=control.rule.floor, ceiling=control.rule.ceiling))
+    }
 
 
 def plotted(estimates: Iterable[Estimate]) -> dict[str, float]:
-    """Value and bounds under stable names; Dagster draws every number over time by itself."""
+    """Numbers under stable names; Dagster draws every number over time by itself.
+
+    Bounds are given for all rows; those of groups stand in the table, where they can be read beside each
+    other.
+    """
     numbers: dict[str, float] = {}
     for estimate in estimates:
         if estimate.value is None or len(numbers) >= _NUMBERS_SHOWN:
             continue
         name = _name(estimate)
-        numbers[name] = estimate.value
-        if estimate.low is not None and estimate.low != estimate.value:
-            numbers[f"{name} (low)"] = estimate.low
-        if estimate.high is not None and estimate.high != estimate.value:
-            numbers[f"{name} (high)"] = estimate.high
+        numbers[name] = short(estimate.value)
+        if not estimate.cohort:
+            numbers |= {
+                f"{name} ({end})": short(bound)
+                for end, bound in (("low", estimate.low), ("high", estimate.high))
+                if bound is not None and bound != estimate.value
+            }
     return numbers
 
 
+def estimates_table(estimates: Iterable[Estimate]) -> dg.MetadataValue:
+    """Estimates with their intervals, those that have a value; what is the same in every row is left out."""
+    rows = [_row(estimate) for estimate in estimates if estimate.value is not None]
+    alike = {name for name in ("metric", "cohort") if len({row[name] for row in rows}) == 1}
+    return table([{name: cell for name, cell in row.items() if name not in alike} for row in rows])
+
+
+def short(value: float) -> float:
+    """Six digits for people; the evidence keeps them all."""
+    return float(f"{value:.6g}")
+
+
 def table(rows: Table | Sequence[Mapping[str, Scalar]]) -> dg.MetadataValue:
-    """A table in the UI; a column is a number only if all its cells are."""
-    if not rows:
-        return dg.MetadataValue.text("none")
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    """A table in the UI; a column is a number only if all its cells are, and is left out if all are empty."""
+    names = list(dict.fromkeys(name for row in rows for name in row if row[name] is not None))
+    if not names:
+        return dg.MetadataValue.text("nothing to report")
     return dg.MetadataValue.table(
         records=[dg.TableRecord({name: _cell(row.get(name)) for name in names}) for row in rows],
         schema=dg.TableSchema([dg.TableColumn(name, type=_column_type(rows, name)) for name in names]),
+    )
+
+
+def _of_interest(name: str, rows: Table) -> dict[str, dg.MetadataValue]:
+    """What is not as expected, with a count of the rest, which is in the evidence and on the card."""
+    shown = named_table(name, "", rows)
+    if not shown.summary:
+        return {name: table(rows)}
+    unexpected = [row for row in rows if row.get("outcome") != AS_EXPECTED]
+    return {name: dg.MetadataValue.text(shown.summary)} | (
+        {f"{name}: not as expected": table(unexpected)} if unexpected else {}
     )
 
 
@@ -78,16 +150,17 @@ def _row(estimate: Estimate) -> dict[str, Scalar]:
     return {
         "metric": estimate.metric,
         "cohort": described_cohort(estimate.cohort),
+        "against": estimate.reference,
         "value": estimate.value,
         "low": estimate.low,
         "high": estimate.high,
-        "n": estimate.n,
-        "method": estimate.method,
-        "note": estimate.problem or "",
+        "rows": estimate.n,
     }
 
 
 def _cell(value: Scalar) -> str | int | float | bool:
+    if isinstance(value, float):
+        return short(value)
     return "" if value is None else value
 
 

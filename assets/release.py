@@ -11,12 +11,12 @@ import dagster as dg
 
 from assets.evaluation import champion_comparison, fairness, predictions, quality
 from assets.inventory import intake, lineage
-from assets.materializations import materialized, plotted, table, version_of
+from assets.materializations import binding_charts, gates_table, materialized, table, version_of
 from assets.partitions import MODEL_VERSIONS
 from assets.validation import evaluation_data
 from modelrisk.cases import Case, IntakeRecord
 from modelrisk.decisions import Clearance
-from modelrisk.documents.decision_report import as_markdown
+from modelrisk.documents.decision_report import as_markdown, next_step
 from modelrisk.records import Predictions, StageEvidence
 from resources.decider import Decider
 from resources.decision_register import Registered
@@ -78,11 +78,15 @@ def decision(
         shown={
             "verdict": record.verdict.value,
             "headline": record.headline,
+            "do next": next_step(record) or None,
+            **binding_charts(record),
+            "gates": gates_table(record),
             "report": dg.MetadataValue.md(as_markdown(record)),
             "tier": record.tier,
+            "champion": record.champion,
+            "earlier reviews on this evaluation data": record.uses.reviews,
             "record digest": registered.digest,
             "ledger entry": registered.sequence,
-            **plotted(estimate for control in record.binding for estimate in control.estimates),
         },
     )
 

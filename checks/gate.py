@@ -8,8 +8,10 @@ What does not belong here: judging (`modelrisk.verdicts`) and which checks exist
 
 import dagster as dg
 
-from assets.materializations import plotted
+from assets.materializations import Shown, estimates_table, short
 from modelrisk.decisions import ControlResult
+from modelrisk.documents.decision_report import binding_estimate, gate_row
+from modelrisk.documents.pictures import intervals
 from modelrisk.verdicts import Verdict
 
 _GREEN = (Verdict.PASSED, Verdict.WAIVED, Verdict.NOT_APPLICABLE)
@@ -17,29 +19,56 @@ _GREEN = (Verdict.PASSED, Verdict.WAIVED, Verdict.NOT_APPLICABLE)
 
 def gate(control: ControlResult) -> dg.AssetCheckResult:
     """A control's verdict as its asset check: red if it blocks, amber if it is a finding."""
-    metadata: dict[str, dg.MetadataValue | str | int | float] = {
-        "verdict": control.verdict.value,
-        "why": control.reason,
-        "required because": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in control.why_required)),
-    }
-    if control.verdict not in _GREEN:
-        metadata["do next"] = control.remedy
-    if control.rule is not None:
-        if control.rule.floor is not None:
-            metadata["floor"] = control.rule.floor
-        if control.rule.ceiling is not None:
-            metadata["ceiling"] = control.rule.ceiling
-        metadata["rule"] = control.rule.source
-    if control.margin is not None:
-        metadata["margin to the limit"] = control.margin
-    if control.rows_needed is not None:
-        metadata["rows needed"] = control.rows_needed
-    metadata |= plotted(control.estimates)
+    shown = {**_words(control), **_numbers(control), **_family(control)}
     return dg.AssetCheckResult(
         passed=control.verdict in _GREEN,
         check_name=control.id,
         asset_key=control.asset.split("/"),
         severity=dg.AssetCheckSeverity.ERROR if control.blocks else dg.AssetCheckSeverity.WARN,
         description=control.reason,
-        metadata=metadata,
+        metadata={name: entry for name, entry in shown.items() if entry is not None},
     )
+
+
+def _words(control: ControlResult) -> Shown:
+    """Dagster sorts a check's entries by name and shows text in place, so each stays one line."""
+    if control.rule is None:
+        return {"verdict": control.verdict.value}
+    row = gate_row(control)
+    return {
+        "verdict": row.words,
+        "measured": row.measured,
+        "limit": row.limit,
+        "how far": row.margin,
+        "do next": None if control.verdict in _GREEN else control.remedy,
+        "required because": "; ".join(control.why_required),
+        "rule": control.rule.source,
+    }
+
+
+def _numbers(control: ControlResult) -> Shown:
+    """The estimate that decided, under names that stay the same from version to version."""
+    binding, rule = binding_estimate(control), control.rule
+    numbers = {
+        "value": None if binding is None else binding.value,
+        "low": None if binding is None else binding.low,
+        "high": None if binding is None else binding.high,
+        "floor": None if rule is None else rule.floor,
+        "ceiling": None if rule is None else rule.ceiling,
+        "margin to the limit": control.margin,
+    }
+    return {"rows needed": control.rows_needed} | {
+        name: short(number) for name, number in numbers.items() if number is not None
+    }
+
+
+def _family(control: ControlResult) -> Shown:
+    """All that was judged, drawn against the limits and as a table; nothing for a count."""
+    measured = [estimate for estimate in control.estimates if estimate.method != "census"]
+    if control.rule is None or not measured:
+        return {}
+    chart = intervals(measured, floor=control.rule.floor, ceiling=control.rule.ceiling)
+    return {
+        "chart": dg.MetadataValue.md(chart) if chart else None,
+        "estimates": estimates_table(measured),
+    }

@@ -62,7 +62,8 @@ _VERDICT_ORDER = (
 )
 _SHOWN_ROWS = 20
 _FOLDED_ROWS = 500
-_AS_EXPECTED = "as expected"
+AS_EXPECTED = "as expected"
+"""The outcome, in a stage's table, of a row nobody needs to look at."""
 _COLUMNS = (
     "outcome",
     "column",
@@ -640,20 +641,21 @@ def _curve(stages: Sequence[StageEvidence]) -> tuple[charts.CurvePoint, ...]:
 
 def _tables(stages: Sequence[StageEvidence]) -> tuple[NamedTable, ...]:
     return tuple(
-        _named_table(name, stage.stage, table)
+        named_table(name, stage.stage, table)
         for stage in stages
         for name, table in stage.tables.items()
         if name not in (RELIABILITY_TABLE, OUTCOME_TABLE) and table
     )
 
 
-def _named_table(name: str, stage: str, table: Table) -> NamedTable:
+def named_table(name: str, stage: str, table: Table) -> NamedTable:
+    """A stage's table written for people: what is not as expected first, the rest folded and counted."""
     found = dict.fromkeys(key for row in table for key in row if row[key] is not None)
     header = tuple(sorted(found, key=lambda key: _COLUMNS.index(key) if key in _COLUMNS else len(_COLUMNS)))
     outcomes = Counter(str(row["outcome"]) for row in table if row.get("outcome") is not None)
-    unexpected = [row for row in table if row.get("outcome") != _AS_EXPECTED] if outcomes else table
+    unexpected = [row for row in table if row.get("outcome") != AS_EXPECTED] if outcomes else table
     shown = unexpected[:_SHOWN_ROWS]
-    others = [*unexpected[_SHOWN_ROWS:], *(row for row in table if row.get("outcome") == _AS_EXPECTED)]
+    others = [*unexpected[_SHOWN_ROWS:], *(row for row in table if row.get("outcome") == AS_EXPECTED)]
     return NamedTable(
         section=_SECTION_OF_STAGE.get(stage, "data"),
         name=text.visible(name.replace("_", " ")),

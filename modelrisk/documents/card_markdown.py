@@ -31,6 +31,11 @@ def as_markdown(card: ModelCard) -> str:
     return f"---\n{front_matter(card)}---\n\n{body(card)}"
 
 
+def without_metadata(markdown: str) -> str:
+    """The body of a card written earlier."""
+    return re.sub(r"\A---\n.*?\n---\n+", "", markdown, count=1, flags=re.DOTALL)
+
+
 def front_matter(card: ModelCard) -> str:
     """The metadata block as YAML, without its fences; a license nobody stated is left out."""
     import yaml
@@ -62,7 +67,11 @@ def body(card: ModelCard) -> str:
         _decision(card),
         _section("Findings", _findings(card)),
         _section("Intended use", _use(card), _tables(card, "use")),
-        _section(f"Tier {card.record.tier}", _bullets(card.record.tier_reasons), _facts(card.setting)),
+        _section(
+            f"Tier {card.record.tier}",
+            _bullets(card.record.tier_reasons),
+            f"### Where it is used\n\n{_facts(card.setting)}",
+        ),
         _section("Data", _data(card)),
         _section(
             "Performance",
@@ -212,7 +221,7 @@ def _gates(card: ModelCard) -> str:
         return "No gate was reached."
     rows = [
         (
-            f"{text.for_markdown(gate.row.title)}<br>{text.code_for_markdown(gate.row.control)}",
+            f"{text.for_markdown(gate.row.title)} ({text.code_for_markdown(gate.row.control)})",
             f"**{gate.row.words}**" if gate.row.blocks else gate.row.words,
             text.for_markdown(gate.row.measured),
             text.for_markdown(gate.row.limit),

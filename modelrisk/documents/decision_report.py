@@ -95,6 +95,11 @@ def binding_estimate(control: ControlResult) -> Estimate | None:
     return min(sound or broken, key=lambda estimate: _distance(control, estimate))
 
 
+def next_step(record: DecisionRecord) -> str:
+    """Who does what next: the first finding's owner and action; empty when nothing is owed."""
+    return "" if not record.findings else f"{record.findings[0].owner}: {record.findings[0].next_action}"
+
+
 def outcome_words(record: DecisionRecord) -> str:
     """`✗ Refused`, or what a preview would say."""
     words = _OUTCOME_WORDS[record.verdict]
@@ -256,7 +261,7 @@ def _count(element: ElementTree.Element, suites: Sequence[ElementTree.Element]) 
 
 
 def as_markdown(record: DecisionRecord) -> str:
-    """The decision as a comment on a pull request."""
+    """The decision as a comment on a pull request and as the asset's report; no HTML, which Dagster drops."""
     safe = text.for_markdown
     title = safe(record.title) or safe(record.version.name)
     parts = [f"### {outcome_words(record)}: {title} ({text.code_for_markdown(record.model)})"]
@@ -275,7 +280,7 @@ def as_markdown(record: DecisionRecord) -> str:
         safe(record.champion),
         f"{record.kind.value} of {when} by {safe(record.actor.kind)} {safe(record.actor.name)}",
     ]
-    parts.append("<sub>" + " · ".join(fact for fact in facts if fact) + "</sub>")
+    parts.append(" · ".join(fact for fact in facts if fact))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -292,8 +297,15 @@ def _gates(record: DecisionRecord) -> str:
             text.for_markdown(row.remedy),
         )
         for row in as_rows(record)
+        if row.verdict is not Verdict.NOT_APPLICABLE
     ]
-    return text.markdown_table(("gate", "verdict", "measured", "limit", "margin", "what to do"), rows)
+    table = text.markdown_table(("gate", "verdict", "measured", "limit", "margin", "what to do"), rows)
+    others = [
+        text.code_for_markdown(control.id)
+        for control in record.controls
+        if control.verdict is Verdict.NOT_APPLICABLE
+    ]
+    return "\n\n".join((table, *([f"Not applicable: {', '.join(others)}"] if others else [])))
 
 
 def _findings(record: DecisionRecord) -> str:
@@ -305,7 +317,7 @@ def _findings(record: DecisionRecord) -> str:
         owner = text.for_markdown(finding.owner) or text.NOT_PROVIDED
         lines.append(
             f"- {text.code_for_markdown(finding.control)} {text.VERDICT_WORDS[finding.verdict]}{blocks}: "
-            f"{text.for_markdown(finding.message)}<br>**{owner}**: {text.for_markdown(finding.next_action)}"
+            f"{text.for_markdown(finding.message)}\n  - **{owner}**: {text.for_markdown(finding.next_action)}"
         )
     return "**Findings**\n\n" + "\n".join(lines)
 

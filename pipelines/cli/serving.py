@@ -1,15 +1,20 @@
 """Commands that serve: `dev` and `sync`."""
 
 import os
-import subprocess
+import signal
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
 from modelrisk.decisions import ExitCode
 from pipelines.cli import options
 from pipelines.cli.printing import put
+
+_SUPERSEDED = "Function `dev_command` is superseded"
+"""Dagster recommends `dg dev`, a package of its own that we do not need."""
 
 
 def sync(
@@ -57,19 +62,18 @@ def dev(
         "MLFLOW_TRACKING_URI": settings.tracking_uri,
     }
     put(f"Dagster at http://{host}:{port} (home {settings.home.path})", output=None)
-    command = [
-        sys.executable,
-        "-m",
-        "dagster",
-        "dev",
-        "-m",
-        "pipelines.definitions",
-        "-h",
-        host,
-        "-p",
-        str(port),
-    ]
-    try:
-        return subprocess.run(command, env=environment, check=False, cwd=settings.home.path).returncode  # noqa: S603 - our own interpreter and arguments
-    except KeyboardInterrupt:
-        return ExitCode.RELEASABLE
+    _become_dagster(["-h", host, "-p", str(port)], environment, settings.home.path)
+
+
+def _become_dagster(arguments: list[str], environment: Mapping[str, str], directory: Path) -> NoReturn:
+    """Turn this process into `dagster dev`: whoever stops it stops webserver, daemon and code server too.
+
+    A process in between would take the signal and leave the others running. Dagster handles SIGTERM as it
+    finds SIGINT handled, and a shell that starts a job in the background has SIGINT ignored: reset it, or
+    neither would stop anything.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.chdir(directory)
+    sys.stdout.flush()
+    command = [sys.executable, "-W", f"ignore:{_SUPERSEDED}", "-m", "dagster", "dev"]
+    os.execve(sys.executable, [*command, "-m", "pipelines.definitions", *arguments], dict(environment))  # noqa: S606 - our own interpreter and arguments
