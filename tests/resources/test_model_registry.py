@@ -548,6 +548,7 @@ def test_against_a_server_a_model_is_found_traced_copied_and_promoted(server: st
     model = LogisticRegression().fit(rows, labels)
     rows.to_csv(tmp_path / "train.csv")
     mlflow.set_tracking_uri(server)
+    mlflow.set_registry_uri(server)  # another test in this process may have set one of its own
     try:
         with mlflow.start_run() as run:
             mlflow.log_metric("auc", 0.9)
@@ -559,6 +560,7 @@ def test_against_a_server_a_model_is_found_traced_copied_and_promoted(server: st
             )  # fmt: skip
     finally:
         mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(None)
     registry = ModelRegistry(server)
     version = registry.resolve("served@1")
     lineage = registry.lineage(version)
