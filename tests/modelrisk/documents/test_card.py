@@ -11,7 +11,7 @@ from modelrisk.decisions import Kind
 from modelrisk.documents import text
 from modelrisk.documents.card import NOT_TOLD, ModelCard, model_card
 from modelrisk.documents.card_html import as_html, prose
-from modelrisk.documents.card_markdown import as_markdown, body, front_matter
+from modelrisk.documents.card_markdown import as_markdown, body, front_matter, without_metadata
 from modelrisk.records import StageEvidence, Table
 from modelrisk.verdicts import Verdict
 
@@ -211,6 +211,12 @@ def test_the_metadata_block_is_what_a_model_hub_reads(card, record):
     assert found["roc_auc"]["value"] == 0.7908
     assert found["roc_auc"]["args"] == {"low": 0.7297, "high": 0.8429, "confidence": 0.95, "n": 497}
     assert set(metadata["metrics"]) == set(found)
+
+
+def test_without_its_metadata_a_card_is_its_body_and_nothing_in_it_is_html(card):
+    assert without_metadata(as_markdown(card)) == body(card)
+    assert without_metadata(body(card)) == body(card)
+    assert "<" not in body(card)
 
 
 def test_a_stated_license_is_in_the_metadata(card):
