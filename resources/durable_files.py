@@ -35,9 +35,8 @@ def replacing(path: Path, *, name: str, mode: int = 0o644) -> Generator[BinaryIO
             _flush(file)
         reach(f"{name}.before_rename")
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    finally:
+        temporary.unlink(missing_ok=True)  # after the rename there is none any more
     flush_directory(path.parent)
     reach(f"{name}.after_rename")
 

@@ -10,7 +10,7 @@ What does not belong here: what events mean (`modelrisk.ledger`).
 import os
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -290,12 +290,11 @@ class SqliteLedger:
         return connection
 
     def _connected(self, mode: str) -> sqlite3.Connection:
-        connection = _opened(self.path, mode)
-        try:
+        with ExitStack() as unless_ours:
+            connection = _opened(self.path, mode)
+            unless_ours.callback(connection.close)
             self._refuse_if_foreign(connection)
-        except BaseException:
-            connection.close()
-            raise
+            unless_ours.pop_all()
         return connection
 
     def _refuse_if_foreign(self, connection: sqlite3.Connection) -> None:

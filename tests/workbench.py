@@ -6,7 +6,6 @@ behaviour is known: `score` is the true probability of the label.
 
 import hashlib
 import json
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from resources.decision_register import Registered
 from resources.environments import Circumstances, Settings
 from resources.home import Home
 from resources.scorer import Scorer
+from tests.pyfuncs import write_model
 
 CALIBRATED = "return 1.0 / (1.0 + np.exp(-1.5 * rows['x'].to_numpy()))"
 """P(y = 1 | x), exactly as the data are made."""
@@ -143,36 +143,6 @@ def write_rows(path: Path, *, seed: int, rows: int = ROWS, **columns: object) ->
     }
     pq.write_table(pa.table({**made, **columns}), path)
     return path
-
-
-def write_model(directory: Path, body: str, *, signed: bool = True) -> Path:
-    code = directory / "code"
-    code.mkdir(parents=True)
-    (code / "the_model.py").write_text(
-        "import os, time\nimport numpy as np, pandas as pd\n"
-        "class Model:\n    def predict(self, rows, params=None):\n"
-        + textwrap.indent(textwrap.dedent(body), " " * 8)
-        + "\n\ndef _load_pyfunc(path):\n    return Model()\n"
-    )
-    (directory / "data").mkdir()
-    (directory / "requirements.txt").write_text("mlflow\nnumpy\npandas\n")
-    document: dict[str, object] = {
-        "flavors": {
-            "python_function": {
-                "loader_module": "the_model",
-                "code": "code",
-                "data": "data",
-                "python_version": "3.11.7",
-            }
-        },
-        "mlflow_version": "3.17.2",
-    }
-    if signed:
-        inputs = [{"type": "double", "name": "x", "required": True}]
-        outputs = [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1]}}]
-        document["signature"] = {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs), "params": None}
-    (directory / "MLmodel").write_text(json.dumps(document))
-    return directory
 
 
 def register(

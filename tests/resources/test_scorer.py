@@ -1,6 +1,4 @@
-import json
 import os
-import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -12,41 +10,9 @@ from modelrisk.lineage import ColumnSpec
 from modelrisk.outputs import Form, OutputSpec
 from modelrisk.records import Blame, Problem
 from resources.scorer import Scorer, ScoringRequest, ScoringResult, redacted
+from tests.pyfuncs import X, write_model
 
-X = (ColumnSpec("x", "double"),)
 LABELS_BY_SIGN = "return (rows['x'] > 0).astype(int)"
-
-
-def write_model(
-    directory: Path, body: str, *, features: tuple[ColumnSpec, ...] = X, signed: bool = True
-) -> Path:
-    """A pyfunc model directory as MLflow writes it, whose predict(self, rows) has this body."""
-    code = directory / "code"
-    code.mkdir(parents=True)
-    (code / "the_model.py").write_text(
-        "import os, sys, time\nimport numpy as np, pandas as pd\n"
-        "class Model:\n    def predict(self, rows, params=None):\n"
-        + textwrap.indent(textwrap.dedent(body), " " * 8)
-        + "\n\ndef _load_pyfunc(path):\n    return Model()\n"
-    )
-    (directory / "data").mkdir()
-    inputs = [{"type": spec.dtype, "name": spec.name, "required": spec.required} for spec in features]
-    outputs = [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1]}}]
-    mlmodel: dict[str, object] = {
-        "flavors": {
-            "python_function": {
-                "loader_module": "the_model",
-                "code": "code",
-                "data": "data",
-                "python_version": "3.11.7",
-            }
-        },
-        "mlflow_version": "3.17.2",
-    }
-    if signed:
-        mlmodel["signature"] = {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs), "params": None}
-    (directory / "MLmodel").write_text(json.dumps(mlmodel))
-    return directory
 
 
 def write_rows(path: Path, **columns: object) -> Path:
