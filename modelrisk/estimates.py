@@ -36,6 +36,7 @@ class Estimate:
         group: for ratios and differences between groups, the group compared; else None.
         reference: for ratios and differences between groups, the group compared with; else None.
         seed: seed of a resampling method; None for the analytic ones.
+        outcome: for a rate of one class against the rest, the class; None for everything else.
         problem: why there is no value, with what to do about it; None when there is one.
     """
 
@@ -52,6 +53,7 @@ class Estimate:
     reference: str | None = None
     seed: int | None = None
     problem: str | None = None
+    outcome: str | None = None
 
     @property
     def coverage(self) -> float:

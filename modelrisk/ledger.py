@@ -37,6 +37,7 @@ class EventKind(StrEnum):
     REVIEW_ATTEMPT_FAILED = "review_attempt_failed"
     RELEASE_STARTED = "release_started"
     RELEASE_FINISHED = "release_finished"
+    INVENTORY = "inventory"
     INTAKE = "intake"
     APPROVAL = "approval"
     WAIVER = "waiver"
