@@ -1,6 +1,6 @@
 """Loading the code location against `import dagster` alone, each in processes of its own, in turn.
 
-Run with `pytest tests/benchmarks/test_loading_benchmark.py -m benchmark -s`.
+Run with `pytest tests/benchmarks/test_loading_benchmark.py -m benchmark -n 0 -s`.
 """
 
 import statistics

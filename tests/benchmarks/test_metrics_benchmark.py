@@ -1,6 +1,6 @@
 """A million rows, 18 cohorts: our metrics with intervals beside the points of their peers, in one run.
 
-Run with `pytest tests/benchmarks/test_metrics_benchmark.py -m benchmark -s`. Ratios are printed, not
+Run with `pytest tests/benchmarks/test_metrics_benchmark.py -m benchmark -n 0 -s`. Ratios are printed, not
 asserted: the machine decides how long anything takes.
 """
 
