@@ -1,12 +1,22 @@
-"""Columns as expressions: the class text of a column, computed where the data is.
+"""Columns by their types, and as expressions: the class text of a column, computed where the data is.
 
 What does not belong here: the same for a Python value (`modelrisk.outputs`).
 """
 
 from typing import TYPE_CHECKING, Any, cast
 
+from modelrisk.signature_mismatches import INTEGERS
+
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+ROW = "__row__"
+"""The column every table carries: the row's 0-based position in its file."""
+
+
+def is_numeric(dtype: str) -> bool:
+    """Whether a type, as Ibis writes it, has a range of numbers."""
+    return dtype.startswith(("float", "decimal", *INTEGERS))
 
 
 def class_text(column: "ir.Column") -> "ir.StringColumn":

@@ -1,9 +1,13 @@
-"""What the evaluation data must be like, derived from what is known, and what came of looking.
+"""What the evaluation data must be like, derived from what is known about model, label and training data.
 
-Expectations come from three sources: the intake (label, id, time, sensitive attributes), the model's
-features, and a profile of the training data. They are declarations; every result is a count, never
-a value of the data. Some results only inform (`gates` is false): full-row duplicates are natural in
-data of few discrete columns, so they are shown, not judged.
+Expectations come from four sources: the intake's roles (label, id, time, sensitive attributes), the model's
+features, a profile of the training data, and what the team declares on top (`declared_expectations`). They
+are declarations; every result is a count, never a value of the data.
+
+Some only inform (`gates` is false), because honest data breaks them too: rows repeat in data of few discrete
+columns, equal features with different labels are what uncertainty is, a code unseen in a small training set
+is no error, classes are shared out otherwise after a deliberate sampling, and rows older than the newest
+training row are natural where training and evaluation data were split at random.
 
 Tolerances, chosen so that an honest small data set is not refused by chance:
 
@@ -13,19 +17,21 @@ Tolerances, chosen so that an honest small data set is not refused by chance:
   of that size in the evaluation data (but always one row);
 * label, identifier, finiteness: no exception.
 
-What does not belong here: evaluating expectations (`resources.validation`), and the verdict about
-the counts (`modelrisk.verdicts`).
+What does not belong here: evaluating expectations (`resources.validation`), what came of it
+(`modelrisk.expectation_results`), and the verdict about the counts (`modelrisk.verdicts`).
 """
 
+import datetime
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-from modelrisk.estimates import Estimate, census, not_evaluable
+from modelrisk.columns import is_numeric
+from modelrisk.declared_expectations import DeclaredExpectation, declared_columns, declared_specs
+from modelrisk.expectation_specs import ExpectationSpec, Kind
+from modelrisk.intake import Task
 from modelrisk.profiles import ColumnProfile, DatasetProfile
-from modelrisk.records import Problem, Table
-from modelrisk.signature_mismatches import INTEGERS, SignatureMismatch
+from modelrisk.time_spans import has_days
 
 RANGE_WIDENING = 0.10
 OUTSIDE_SHARE = 0.01
@@ -33,109 +39,7 @@ ONE_ROW = 1.5  # of the rows: still one whole row when up to a third of them hav
 MISSING_TOLERANCE = 0.05
 MISSING_STANDARD_ERRORS = 3.0
 LARGEST_FINITE = 1.7976931348623157e308
-_ROUNDING = 1e-9
-
-
-class Kind(StrEnum):
-    """What is expected."""
-
-    ROWS_AT_LEAST = "rows_at_least"
-    """The table has at least `low` rows."""
-    PRESENT = "present"
-    """The column exists."""
-    GIVEN = "given"
-    """Values are not missing."""
-    BETWEEN = "between"
-    """Values lie in `[low, high]`."""
-    FINITE = "finite"
-    """Values are not infinite."""
-    IN_SET = "in_set"
-    """Values are among `allowed`."""
-    CONTAINS = "contains"
-    """Every one of `allowed` occurs."""
-    CLASSES = "classes"
-    """There are `low` to `high` different values."""
-    KEY_UNIQUE = "key_unique"
-    """No value occurs twice; with `time`, no pair of value and time."""
-    ROWS_DIFFER = "rows_differ"
-    """No row repeats another in every column."""
-
-
-@dataclass(frozen=True)
-class ExpectationSpec:
-    """One thing expected of the evaluation data.
-
-    Attributes:
-        name: unique among the specs of a data set, such as `income: between`.
-        kind: what is expected.
-        column: the column it is about; None for the table.
-        gates: whether a failure counts; otherwise it is shown only.
-        share: the largest share of rows that may be unexpected.
-        low: lower limit, of rows or values.
-        high: upper limit of values.
-        allowed: values as class text.
-        time: the column that completes the key.
-        columns: the columns it is about, where they are many.
-    """
-
-    name: str
-    kind: Kind
-    column: str | None = None
-    gates: bool = True
-    share: float = 0.0
-    low: float | None = None
-    high: float | None = None
-    allowed: tuple[str, ...] = ()
-    time: str | None = None
-    columns: tuple[str, ...] = ()
-
-    @property
-    def description(self) -> str:
-        """What is expected, for people; limits learned from training are shown, values seen are not."""
-        return {
-            Kind.ROWS_AT_LEAST: f"at least {self.low:g} rows" if self.low is not None else "",
-            Kind.PRESENT: "the column exists",
-            Kind.GIVEN: "no missing value" if not self.share else f"at most {self.share:.1%} missing",
-            Kind.BETWEEN: f"at most {self.share:.1%} outside the widened training range",
-            Kind.FINITE: f"no infinite value in {len(self.columns)} features",
-            Kind.IN_SET: (f"at most {self.share:.1%}" if self.share else "none")
-            + f" outside the {len(self.allowed)} known values",
-            Kind.CONTAINS: "the positive class occurs" if len(self.allowed) == 1 else "every class occurs",
-            Kind.CLASSES: "two classes" if self.high == 2 else "the declared number of classes",
-            Kind.KEY_UNIQUE: "no identifier twice"
-            if self.time is None
-            else "no identifier twice at one time",
-            Kind.ROWS_DIFFER: "no row repeats another",
-        }[self.kind]
-
-
-@dataclass(frozen=True)
-class ExpectationResult:
-    """What came of one expectation: counts, never values.
-
-    Attributes:
-        name: the spec's name.
-        column: the column it is about; None for the table.
-        kind: what was expected.
-        expected: the same in words.
-        gates: whether a failure counts.
-        rows: rows looked at; 0 when nothing could be looked at.
-        unexpected: rows that were not as expected; None when the kind has no count or it failed to run.
-        limit: the most unexpected rows that pass; None when the kind has no count.
-        passed: None when it could not be evaluated.
-        problem: why not, with what to do; `""` otherwise.
-    """
-
-    name: str
-    column: str | None
-    kind: Kind
-    expected: str
-    gates: bool
-    rows: int
-    unexpected: int | None
-    limit: int | None
-    passed: bool | None
-    problem: str = ""
+_TRAINING_RANGE = "the model has learned nothing about values far outside its training data"
 
 
 @dataclass(frozen=True)
@@ -146,13 +50,16 @@ class Subject:
         rows: number of rows.
         types: column -> engine-independent type (`int64`, `float64`, `string`, ...).
         features: the columns the model sees.
-        optional: those of them the model can do without.
         label: the label column.
-        positive: the positive class, as class text.
+        positive: the positive class of a binary classifier, as class text; else `""`.
         classes: all classes, as class text; empty when the intake does not declare them.
+        optional: those of the features the model can do without.
         id: column that identifies an entity.
         time: column with the time of an observation.
         sensitive: columns whose groups are compared.
+        task: what the model predicts.
+        declared: what the team expects of its data.
+        today: the present day, which dates are held against; None: they are held against nothing.
     """
 
     rows: int
@@ -165,6 +72,26 @@ class Subject:
     id: str | None = None
     time: str | None = None
     sensitive: tuple[str, ...] = ()
+    task: Task = Task.BINARY_CLASSIFICATION
+    declared: tuple[DeclaredExpectation, ...] = ()
+    today: datetime.date | None = None
+
+    @property
+    def roles(self) -> Mapping[str, str]:
+        """The columns the data must have -> why; those that several reasons ask for by the first of them."""
+        asked = [
+            (self.label, "it holds the label"),
+            (self.id, "the intake names it as the identifier"),
+            (self.time, "the intake names it as the time of an observation"),
+            *((name, "the intake compares its groups") for name in self.sensitive),
+            *((name, "the model sees it") for name in self.features),
+            *((name, "the intake expects something of it") for name in declared_columns(self.declared)),
+        ]
+        roles: dict[str, str] = {}
+        for name, why in asked:
+            if name is not None and (name in self.types or name not in self.optional):
+                roles.setdefault(name, why)
+        return roles
 
 
 def expectations(subject: Subject, *, training: DatasetProfile | None) -> tuple[ExpectationSpec, ...]:
@@ -175,116 +102,195 @@ def expectations(subject: Subject, *, training: DatasetProfile | None) -> tuple[
         training: profile of the training data; without one, nothing is learned from it, and
             `training_unknown` must stand among the results.
     """
-    specs = [ExpectationSpec("rows", Kind.ROWS_AT_LEAST, low=2)]
-    wanted = dict.fromkeys(
-        name
-        for name in (subject.label, subject.id, subject.time, *subject.sensitive, *subject.features)
-        if name is not None and (name in subject.types or name not in subject.optional)
-    )
-    specs += [ExpectationSpec(f"{name}: present", Kind.PRESENT, name) for name in wanted]
-    specs += _label_expectations(subject)
-    specs += _key_expectations(subject)
+    specs = [
+        ExpectationSpec("rows", Kind.ROWS_AT_LEAST, low=2, because="nothing can be measured on fewer"),
+        *(
+            ExpectationSpec(f"{name}: present", Kind.PRESENT, name, because=why)
+            for name, why in subject.roles.items()
+        ),
+        *_label_expectations(subject, training),
+        *_key_expectations(subject),
+        *_time_expectations(subject, training),
+    ]
     floats = tuple(name for name in subject.features if subject.types.get(name, "").startswith("float"))
     if floats:
-        specs.append(ExpectationSpec("features: finite", Kind.FINITE, columns=floats))
+        because = "an infinite value is an overflow or a division by zero"
+        specs.append(ExpectationSpec("features: finite", Kind.FINITE, columns=floats, because=because))
     for name in dict.fromkeys(subject.features):
-        if name in subject.types and name != subject.label:
-            known = None if training is None else training.columns.get(name)
-            specs += _feature_expectations(name, subject, known, 0 if training is None else training.rows)
-    specs.append(ExpectationSpec("rows differ", Kind.ROWS_DIFFER, gates=False))
+        known = None if training is None else training.columns.get(name)
+        if training is not None and known is not None and name in subject.types and name != subject.label:
+            specs += _feature_expectations(name, subject, known, training.rows)
+    specs += _row_expectations(subject)
+    specs += declared_specs(subject.declared, types=subject.types, today=subject.today)
     return tuple(specs)
 
 
-def training_unknown(problem: Problem) -> ExpectationResult:
-    """The result that stands for everything that could not be learned from unreadable training data."""
-    return ExpectationResult(
-        "features: as in training",
-        None,
-        Kind.BETWEEN,
-        "ranges, categories and missing values as in training",
-        gates=True,
-        rows=0,
-        unexpected=None,
-        limit=None,
-        passed=None,
-        problem=f"Found {problem.found}. Write `training: path` in the intake's data section.",
-    )
-
-
-def evaluated(
-    spec: ExpectationSpec, *, passed: bool, rows: int, unexpected: int | None = None
-) -> ExpectationResult:
-    """The result of an expectation that was evaluated.
-
-    Args:
-        spec: what was expected.
-        passed: whether it was so.
-        rows: rows looked at.
-        unexpected: rows that were not as expected, where the kind counts them.
-    """
-    limit = None if unexpected is None else math.floor(spec.share * rows * (1 + _ROUNDING))
-    return ExpectationResult(
-        spec.name, spec.column, spec.kind, spec.description, spec.gates, rows, unexpected, limit, passed
-    )
-
-
-def unevaluated(spec: ExpectationSpec, problem: str) -> ExpectationResult:
-    """The result of an expectation that could not be evaluated."""
-    return ExpectationResult(
-        spec.name, spec.column, spec.kind, spec.description, spec.gates, 0, None, None, None, problem
-    )
-
-
-def _label_expectations(subject: Subject) -> list[ExpectationSpec]:
-    label, classes = subject.label, subject.classes
+def _label_expectations(subject: Subject, training: DatasetProfile | None) -> Iterator[ExpectationSpec]:
+    label = subject.label
     if label not in subject.types:
-        return []
+        return
+    because = "a row without a label cannot be judged"
+    yield ExpectationSpec(f"{label}: given", Kind.GIVEN, label, because=because)
+    known = None if training is None else training.labels
+    if subject.task is Task.REGRESSION:
+        yield from _target_expectations(subject, None if training is None else training.columns.get(label))
+    else:
+        yield from _class_expectations(subject)
+        if known:
+            because = "a class that training never had cannot be predicted"
+            yield ExpectationSpec(
+                f"{label}: training classes",
+                Kind.IN_SET,
+                label,
+                gates=False,
+                allowed=tuple(known),
+                because=because,
+            )
+
+
+def _class_expectations(subject: Subject) -> Iterator[ExpectationSpec]:
+    label, classes = subject.label, subject.classes
+    is_binary = subject.task is Task.BINARY_CLASSIFICATION
     count = float(len(classes) or 2)
-    specs = [
-        ExpectationSpec(f"{label}: given", Kind.GIVEN, label),
-        ExpectationSpec(f"{label}: classes", Kind.CLASSES, label, low=count, high=count),
-        ExpectationSpec(f"{label}: occurs", Kind.CONTAINS, label, allowed=classes or (subject.positive,)),
-    ]
+    yield ExpectationSpec(
+        f"{label}: classes",
+        Kind.CLASSES,
+        label,
+        low=count if is_binary else 2.0,
+        high=count if is_binary else None,
+        because="the model tells these apart, and is judged on each",
+    )
+    if classes or is_binary:
+        yield ExpectationSpec(
+            f"{label}: occurs",
+            Kind.CONTAINS,
+            label,
+            gates=is_binary,  # of many classes a rare one may be missing by chance
+            allowed=classes or (subject.positive,),
+            because="nothing is learned about a class that does not occur",
+        )
     if classes:
-        specs.append(ExpectationSpec(f"{label}: known classes", Kind.IN_SET, label, allowed=classes))
-    return specs
+        yield ExpectationSpec(
+            f"{label}: known classes",
+            Kind.IN_SET,
+            label,
+            allowed=classes,
+            because="the intake declares the classes",
+        )
 
 
-def _key_expectations(subject: Subject) -> list[ExpectationSpec]:
+def _target_expectations(subject: Subject, known: ColumnProfile | None) -> Iterator[ExpectationSpec]:
+    label = subject.label
+    yield ExpectationSpec(f"{label}: numeric", Kind.NUMERIC, label, because="a regression predicts a number")
+    if not is_numeric(subject.types[label]):
+        return
+    because = "an infinite target has no error that could be measured"
+    yield ExpectationSpec(f"{label}: finite", Kind.FINITE, label, columns=(label,), because=because)
+    because = "nothing is explained where nothing varies"
+    yield ExpectationSpec(f"{label}: varies", Kind.CLASSES, label, low=2, because=because)
+    if known is not None:
+        yield from _range(label, subject, known, gates=False)
+
+
+def _key_expectations(subject: Subject) -> Iterator[ExpectationSpec]:
     key = subject.id
     if key is None or key not in subject.types:
-        return []
+        return
     time = subject.time if subject.time in subject.types else None
-    return [
-        ExpectationSpec(f"{key}: identifier given", Kind.GIVEN, key),
-        ExpectationSpec(f"{key}: unique", Kind.KEY_UNIQUE, key, time=time),
-    ]
+    because = "rows of one entity are not independent"
+    yield ExpectationSpec(
+        f"{key}: identifier given", Kind.GIVEN, key, because="the intake names it as the identifier"
+    )
+    yield ExpectationSpec(f"{key}: unique", Kind.KEY_UNIQUE, key, time=time, because=because)
+
+
+def _time_expectations(subject: Subject, training: DatasetProfile | None) -> Iterator[ExpectationSpec]:
+    """What is shown about the time of the observations; a limit on their age is the intake's to declare."""
+    time = subject.time
+    if time is None or time not in subject.types or subject.today is None:
+        return
+    if has_days(subject.types[time]):
+        tomorrow = subject.today + datetime.timedelta(days=1)  # somewhere it is tomorrow already
+        because = "nothing can have been observed in the future, unless this machine's clock is wrong"
+        yield ExpectationSpec(
+            f"{time}: not in the future", Kind.NOT_AFTER, time, gates=False, day=tomorrow, because=because
+        )
+    known = None if training is None else training.time
+    if known is not None and known.newest is not None and known.fits(subject.types[time]):
+        because = "a model judged on rows older than what it learned from may have seen their future"
+        yield ExpectationSpec(
+            f"{time}: follows training",
+            Kind.FOLLOWS_TRAINING,
+            time,
+            gates=False,
+            low=known.newest,
+            because=because,
+        )
 
 
 def _feature_expectations(
-    name: str, subject: Subject, known: ColumnProfile | None, training_rows: int
-) -> list[ExpectationSpec]:
-    specs: list[ExpectationSpec] = []
-    dtype = subject.types[name]
-    outside = max(OUTSIDE_SHARE, ONE_ROW / max(subject.rows, 1))
-    if known is None:
-        return specs
+    name: str, subject: Subject, known: ColumnProfile, training_rows: int
+) -> Iterator[ExpectationSpec]:
     share = missing_share(known.missing, training_rows, rows=subject.rows)
     if share < 1:
-        specs.append(ExpectationSpec(f"{name}: missing as in training", Kind.GIVEN, name, share=share))
-    if known.low is not None and known.high is not None and is_numeric(dtype):
-        margin = RANGE_WIDENING * (known.high - known.low)
-        low, high = _finite(known.low - margin), _finite(known.high + margin)
-        specs.append(
-            ExpectationSpec(f"{name}: training range", Kind.BETWEEN, name, share=outside, low=low, high=high)
+        because = f"{known.missing / training_rows:.1%} of the training rows have none"
+        yield ExpectationSpec(
+            f"{name}: missing as in training", Kind.GIVEN, name, share=share, because=because
         )
-    if known.categories and dtype == "string":
-        specs.append(
-            ExpectationSpec(
-                f"{name}: training values", Kind.IN_SET, name, share=outside, allowed=known.categories
+    if is_numeric(subject.types[name]):
+        yield from _range(name, subject, known)
+        if known.codes:
+            yield ExpectationSpec(
+                f"{name}: training codes",
+                Kind.IN_SET,
+                name,
+                gates=False,
+                allowed=known.codes,
+                because="it holds few different whole numbers in training, as a code does",
             )
+    if known.categories and subject.types[name] == "string":
+        yield ExpectationSpec(
+            f"{name}: training values",
+            Kind.IN_SET,
+            name,
+            share=_outside(subject),
+            allowed=known.categories,
+            because="the model has learned nothing about values it never saw",
         )
-    return specs
+
+
+def _range(
+    name: str, subject: Subject, known: ColumnProfile, *, gates: bool = True
+) -> Iterator[ExpectationSpec]:
+    if known.low is None or known.high is None:
+        return
+    margin = RANGE_WIDENING * (known.high - known.low)
+    yield ExpectationSpec(
+        f"{name}: training range",
+        Kind.BETWEEN,
+        name,
+        gates=gates,
+        share=_outside(subject),
+        low=_finite(known.low - margin),
+        high=_finite(known.high + margin),
+        because=_TRAINING_RANGE,
+    )
+
+
+def _row_expectations(subject: Subject) -> Iterator[ExpectationSpec]:
+    because = "rows that repeat count twice, in the value and in its interval"
+    yield ExpectationSpec("rows differ", Kind.ROWS_DIFFER, gates=False, because=because)
+    compared = tuple(name for name in dict.fromkeys(subject.features) if name in subject.types)
+    compared = tuple(name for name in compared if name != subject.label)
+    if compared and subject.label in subject.types and subject.task is not Task.REGRESSION:
+        yield ExpectationSpec(
+            "labels agree",
+            Kind.LABELS_AGREE,
+            subject.label,
+            gates=False,
+            columns=compared,
+            because="no model can be right about both of two equal rows with different labels",
+        )
 
 
 def missing_share(missing: int, training_rows: int, *, rows: int) -> float:
@@ -296,101 +302,9 @@ def missing_share(missing: int, training_rows: int, *, rows: int) -> float:
     return min(1.0, max(share + MISSING_TOLERANCE + MISSING_STANDARD_ERRORS * error, ONE_ROW / rows))
 
 
-def is_numeric(dtype: str) -> bool:
-    """Whether a type, as Ibis writes it, has a range of numbers."""
-    return dtype.startswith(("float", "decimal", *INTEGERS))
+def _outside(subject: Subject) -> float:
+    return max(OUTSIDE_SHARE, ONE_ROW / max(subject.rows, 1))
 
 
 def _finite(value: float) -> float:
     return min(max(value, -LARGEST_FINITE), LARGEST_FINITE)
-
-
-def validation_estimates(
-    results: Iterable[ExpectationResult],
-    *,
-    rows: int,
-    mismatches: Sequence[SignatureMismatch] | None,
-) -> tuple[Estimate, ...]:
-    """The two counts that rules judge: `failed_expectations` and `signature_mismatches`.
-
-    One failure is enough to know the data failed, whatever else could not be evaluated; without one,
-    an expectation that could not be evaluated leaves the whole count not evaluable. Nothing looked at
-    is never zero failures.
-
-    Args:
-        results: all results.
-        rows: rows of the evaluation data.
-        mismatches: None when the model has no signature that names columns.
-    """
-    gating = [result for result in results if result.gates]
-    failed = sum(1 for result in gating if result.passed is False)
-    unknown = [result for result in gating if result.passed is None]
-    if failed or (gating and not unknown):
-        expected = census("failed_expectations", failed, n=rows)
-    else:
-        why = "; ".join(f"{result.name}: {result.problem}" for result in unknown[:3])
-        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
-        expected = not_evaluable(
-            "failed_expectations",
-            f"{len(unknown)} expectations could not be evaluated ({why}{more})"
-            if unknown
-            else "nothing was evaluated",
-            n=rows,
-            confidence=1.0,
-            method="census",
-        )
-    if mismatches is None:
-        unsigned = (
-            "the model has no signature that names its columns: log it with `signature=infer_signature(...)`"
-        )
-        signed = not_evaluable("signature_mismatches", unsigned, n=rows, confidence=1.0, method="census")
-    else:
-        signed = census("signature_mismatches", len(mismatches), n=rows)
-    return expected, signed
-
-
-def expectation_table(results: Iterable[ExpectationResult]) -> Table:
-    """The results for people, failures first; counts only."""
-    order = {False: 0, None: 1, True: 2}
-    return tuple(
-        {
-            "outcome": _outcome(result),
-            "column": result.column,
-            "expected": result.expected,
-            "rows": result.rows,
-            "unexpected": result.unexpected,
-            "allowed": result.limit,
-            "problem": result.problem or None,
-        }
-        for result in sorted(results, key=lambda result: (order[result.passed], not result.gates))
-    )
-
-
-def failures_in_words(results: Iterable[ExpectationResult]) -> str:
-    """What failed, column by column, for the sentence that explains a refusal."""
-    failed = [result for result in results if result.passed is False and result.gates]
-    return _listed(
-        [
-            f"{result.column or 'the table'}: {result.expected}"
-            + ("" if result.unexpected is None else f" ({result.unexpected:,} of {result.rows:,} rows)")
-            for result in failed
-        ]
-    )
-
-
-def mismatches_in_words(mismatches: Iterable[SignatureMismatch]) -> str:
-    """What the data lacks or types otherwise, column by column."""
-    return _listed([f"{one.column}: found {one.found}, expected {one.expected}" for one in mismatches])
-
-
-def _listed(items: Sequence[str], *, most: int = 5) -> str:
-    more = f"; and {len(items) - most} more" if len(items) > most else ""
-    return "; ".join(items[:most]) + more
-
-
-def _outcome(result: ExpectationResult) -> str:
-    if result.passed is None:
-        return "could not be evaluated"
-    if result.passed:
-        return "as expected"
-    return "failed" if result.gates else "noted"

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, ClassVar, TypeGuard
 
+from modelrisk import declared_expectations
+from modelrisk.declared_expectations import DeclaredExpectation
 from modelrisk.errors import Fault
 from modelrisk.outputs import class_text
 from modelrisk.yaml_contracts import Says, validated
@@ -140,6 +142,7 @@ class DataSources:
         id: column that identifies an entity.
         time: column with the time of an observation.
         exclude: columns no model may see.
+        expectations: what the team expects of the evaluation data, in addition to what is asked of any.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -153,6 +156,12 @@ class DataSources:
     id: _Column | None = None
     time: _Column | None = None
     exclude: tuple[_Column, ...] = ()
+    expectations: tuple[
+        Annotated[
+            DeclaredExpectation, Says("a demand on a column", "{column: income, between: [0, 1000000]}")
+        ],
+        ...,
+    ] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -408,6 +417,7 @@ def _contradictions(document: Document) -> Iterator[Fault]:
     yield from _classes(document)
     yield from _numbers(document)
     yield from _roles(document)
+    yield from declared_expectations.contradictions(document)
 
 
 def _texts(document: Document) -> Iterator[Fault]:

@@ -210,12 +210,19 @@ def _unknown_key(path: KeyPath, cls: type, document: Document) -> Fault:
         if isinstance(each, type) and is_dataclass(each)
         for name in _hints(each)
     ]
+    word = str(path[-1])
+    meant = next((name for each in _alternatives(kind) if (name := _synonyms(each).get(word))), None)
     return document.fault(
         *path,
-        found=f"the unknown key `{printable(str(path[-1]))}`",
+        found=f"the unknown key `{printable(word)}`",
         expected=one_of(known),
-        remedy=suggestion(str(path[-1]), known, otherwise="Remove it"),
+        remedy=f"Write `{meant}`" if meant else suggestion(word, known, otherwise="Remove it"),
     )
+
+
+def _synonyms(kind: Any) -> Mapping[str, str]:
+    """Words people use elsewhere -> the key that means it here, as a dataclass lists them."""
+    return getattr(kind, "__synonyms__", {})
 
 
 def _expectation(kind: Any) -> str:

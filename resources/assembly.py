@@ -140,7 +140,7 @@ class Platform:
             "case_files": self.case_files,
             "governance": self.governance,
             "ledger": self.ledger,
-            "validator": Validator(self.datasets),
+            "validator": Validator(self.datasets, today=lambda: self.settings.circumstances.now().date()),
             "scored_once": ScoredOnce(
                 scorer=self.scorer,
                 datasets=self.datasets,

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from modelrisk.columns import ROW
 from modelrisk.errors import Unavailable
 from modelrisk.records import Blame, Problem
-from resources.duckdb_engine import ROW
 
 RESERVED = {ROW, "file_row_number"}
 

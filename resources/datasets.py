@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from modelrisk.columns import class_text
+from modelrisk.columns import ROW, class_text
 from modelrisk.errors import Unavailable
 from modelrisk.records import Blame, Problem
 from resources.csv_files import CsvHeader
@@ -39,7 +39,7 @@ from resources.data_problems import (
     unreadable,
     unwritable,
 )
-from resources.duckdb_engine import ROW, STATEMENTS, Column, literal, scan, settings, unavailable
+from resources.duckdb_engine import STATEMENTS, Column, literal, scan, settings, unavailable
 
 if TYPE_CHECKING:
     import duckdb

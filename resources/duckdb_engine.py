@@ -12,9 +12,6 @@ from modelrisk.errors import Unavailable
 if TYPE_CHECKING:
     import duckdb
 
-ROW = "__row__"
-"""The column every table carries: the row's 0-based position in its file."""
-
 STATEMENTS = ("SET TimeZone = 'UTC'", "SET enable_geoparquet_conversion = false")
 """What `settings` cannot hold: to be run once on every connection."""
 

@@ -1,58 +1,67 @@
-"""Validation of the evaluation data: expectations evaluated where the rows are.
+"""Validation of the evaluation data: what is expected of it asked once, where the rows are.
 
-The only `import great_expectations`. It works on the same embedded DuckDB as everything else, on a
-view whose columns have plain names (`c0`, `c1`, ...): no name from a file ever reaches its SQL.
-Nothing is written to disk, nothing is sent anywhere, and of every result only counts are kept.
-
-What does not belong here: what is expected (`modelrisk.expectations`) and verdicts.
+What does not belong here: what is expected (`modelrisk.expectations`), how the validating library is asked
+(`resources.expectation_batches`) and verdicts.
 """
 
-import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from modelrisk.cases import Case, feature_columns
-from modelrisk.columns import class_text
+from modelrisk.columns import ROW, class_text, is_numeric
 from modelrisk.errors import Unavailable
 from modelrisk.estimates import Estimate
-from modelrisk.expectations import (
+from modelrisk.expectation_conditions import (
+    columns_of,
+    disagreeing,
+    has_rows,
+    is_unexpected,
+    looked_at,
+    unexpected_rows,
+    unfit,
+)
+from modelrisk.expectation_results import (
+    ROWS_NAMED,
     ExpectationResult,
-    ExpectationSpec,
-    Kind,
-    Subject,
+    Whereabouts,
+    counted,
     evaluated,
     expectation_table,
-    expectations,
     failures_in_words,
+    in_order,
     mismatches_in_words,
     training_unknown,
     unevaluated,
+    unseen_categories,
     validation_estimates,
 )
-from modelrisk.intake import Intake
+from modelrisk.expectation_specs import ExpectationSpec, Kind
+from modelrisk.expectations import Subject, expectations
+from modelrisk.intake import Intake, Task
+from modelrisk.label_shares import compared_shares, share_table
 from modelrisk.leakage import IDS_SEEN, ROWS_SEEN, ids_seen, rows_seen, unknown
 from modelrisk.lineage import Signature
 from modelrisk.outputs import class_text as class_text_of
-from modelrisk.profiles import DatasetProfile, Run, profile
-from modelrisk.records import Blame, Problem, StageEvidence
+from modelrisk.profiles import DatasetProfile, profile
+from modelrisk.records import Blame, Problem, StageEvidence, Table
 from modelrisk.signature_mismatches import mismatch_table, signature_mismatches
-from resources.datasets import DatasetDescription, Datasets
-from resources.duckdb_engine import ROW
-from resources.environments import switch_off_telemetry
+from modelrisk.time_spans import TimeSpan, time_span
+from resources.datasets import LABEL_CLASSES_KEPT, DatasetDescription, Datasets
+from resources.expectation_batches import KINDS, ExpectationBatches
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-    from great_expectations.core.expectation_validation_result import ExpectationValidationResult
-    from great_expectations.expectations.expectation import Expectation
+    pass
 
 STAGE = "validation/evaluation_data"
-_ROUNDING = 1e-9  # of a share: 2 of 3 rows must count as two thirds
-_SPECS_IN_A_RUN = 150
-_TABLE_WIDE = {Kind.FINITE, Kind.ROWS_DIFFER}
-_ONE_AT_A_TIME = threading.Lock()  # Great Expectations keeps its current context in a global
+MOST_ASKED = 1500
+"""Above so many expectations the engine counts by itself what it can: the library would take minutes."""
+
+_COUNTED_TOGETHER = 200
+_LOCATED = 100
+_BY_NAME = (Kind.PRESENT, Kind.NUMERIC)
 
 
 class Validator:
@@ -60,10 +69,13 @@ class Validator:
 
     Args:
         datasets: reads the rows.
+        today: tells the present day, which dates in the data are held against.
     """
 
-    def __init__(self, datasets: Datasets) -> None:
+    def __init__(self, datasets: Datasets, *, today: Callable[[], datetime.date]) -> None:
         self._datasets = datasets
+        self._batches = ExpectationBatches(datasets)
+        self._today = today
 
     def evidence(self, case: Case) -> StageEvidence:
         """The stage's evidence for a case: signature, expectations and leakage, as censuses."""
@@ -74,17 +86,27 @@ class Validator:
             return StageEvidence(STAGE, case.version, bound, problem=problem)
         intake, signature = case.intake, case.lineage.signature
         named = signature if signature is not None and signature.columns else None
-        subject = _subject(intake, named, evaluation)
+        subject = _subject(intake, named, evaluation, today=self._today())
         training = self._as_bound(case, "training")
         leakage = self._leakage(subject, evaluation, training)
-        learned = training if isinstance(training, Problem) else self._profile(training, subject.features)
+        learned = training if isinstance(training, Problem) else self._learned(training, subject)
         known = None if isinstance(learned, Problem) else learned
         results = self.validate(evaluation.path, expectations(subject, training=known))
         if isinstance(learned, Problem):
             results = (*results, training_unknown(learned))
+        labels = self._labels(evaluation, subject)
+        if labels and known is not None and known.labels:
+            results = (*results, compared_shares(subject.label, labels, known.labels))
         mismatches = named and signature_mismatches(
             named, evaluation.types, label=intake.data.label, exclude=intake.data.exclude
         )
+        tables = {
+            "expectations": expectation_table(results),
+            "signature": mismatch_table(mismatches or ()),
+            "unseen categories": unseen_categories(results),
+            "classes": share_table(labels, {} if known is None else known.labels),
+            "time span": self._times(evaluation, subject, None if known is None else known.time),
+        }
         return StageEvidence(
             STAGE,
             case.version,
@@ -93,10 +115,7 @@ class Validator:
             not_applicable={}
             if subject.id
             else {IDS_SEEN: "the intake names no `id` column in its data section"},
-            tables={
-                "expectations": expectation_table(results),
-                "signature": mismatch_table(mismatches or ()),
-            },
+            tables={name: table for name, table in tables.items() if table or name in _ALWAYS},
             details={
                 "failed_expectations": failures_in_words(results),
                 "signature_mismatches": mismatches_in_words(mismatches or ()),
@@ -104,49 +123,89 @@ class Validator:
         )
 
     def validate(self, path: Path, specs: Sequence[ExpectationSpec]) -> tuple[ExpectationResult, ...]:
-        """Evaluates expectations of a file, in the order of `specs`; usually all in one run.
+        """Evaluates expectations of a file, each once, in the order of `specs`.
 
         An expectation that raises could not be evaluated, by itself; so could one about a column
         the file does not have, unless it expects no more than the column.
         """
-        results = {spec.name: self._of_table(path, spec) for spec in specs if spec.kind in _TABLE_WIDE}
-        results |= self._of_names(path, [spec for spec in specs if spec.kind is Kind.PRESENT])
-        others = [spec for spec in specs if spec.kind is not Kind.PRESENT and spec.kind not in _TABLE_WIDE]
-        # The library's cost grows with the square of what one run asks for.
-        for start in range(0, len(others), _SPECS_IN_A_RUN):
-            results |= self._of_columns(path, others[start : start + _SPECS_IN_A_RUN])
-        return tuple(results[spec.name] for spec in specs)
-
-    def _of_names(self, path: Path, specs: Sequence[ExpectationSpec]) -> dict[str, ExpectationResult]:
         try:
-            with self._datasets.table(path) as rows:
-                count = self._datasets.run(rows.aggregate(rows=rows.count()))[0]["rows"]
-                present = {name for name in rows.columns if name != ROW}
+            file = self._file(path)
         except Unavailable as error:
-            return {spec.name: unevaluated(spec, str(error)) for spec in specs}
-        return {spec.name: evaluated(spec, passed=spec.column in present, rows=count) for spec in specs}
+            return tuple(unevaluated(spec, str(error)) for spec in specs)
+        results = {spec.name: early for spec in specs if (early := file.answer(spec)) is not None}
+        asked = [spec for spec in specs if spec.name not in results]
+        is_wide = len(asked) > MOST_ASKED
+        together = [
+            spec for spec in asked if is_wide and spec.kind in (Kind.GIVEN, Kind.BETWEEN, Kind.IN_SET)
+        ]
+        results |= self._counted(path, together)
+        for spec in asked:
+            if spec.name not in results and spec.kind not in KINDS:
+                results[spec.name] = self._alone(path, spec)
+        results |= self._batches.results(path, [spec for spec in asked if spec.name not in results])
+        return self._located(path, [results[spec.name] for spec in specs])
 
-    def _of_columns(self, path: Path, specs: Sequence[ExpectationSpec]) -> dict[str, ExpectationResult]:
-        needed = {name for spec in specs for name in (spec.column, spec.time) if name is not None}
-        try:
-            with self._datasets.table(path, columns=needed) as rows:
-                view = _View.of(rows, specs, run=self._datasets.run)
-                with self._datasets.named(view.expression) as name, self._batch(name) as batch:
-                    found = _evaluated(batch, view.expectations(specs))
-        except Unavailable as error:
-            return {spec.name: unevaluated(spec, str(error)) for spec in specs}
-        return {spec.name: _result(spec, found, view) for spec in specs}
+    def _file(self, path: Path) -> "_File":
+        with self._datasets.table(path) as rows:
+            count = self._datasets.run(rows.aggregate(rows=rows.count()))[0]["rows"]
+            return _File(int(count), {name: str(rows[name].type()) for name in rows.columns if name != ROW})
 
-    def _of_table(self, path: Path, spec: ExpectationSpec) -> ExpectationResult:
-        """An expectation of whole rows, as one aggregate."""
+    def _counted(self, path: Path, specs: Sequence[ExpectationSpec]) -> dict[str, ExpectationResult]:
+        """Expectations of single values, many in one scan."""
+        found: dict[str, ExpectationResult] = {}
+        for start in range(0, len(specs), _COUNTED_TOGETHER):
+            some = specs[start : start + _COUNTED_TOGETHER]
+            try:
+                with self._datasets.table(path, columns={spec.column or "" for spec in some}) as rows:
+                    asked: dict[str, Any] = {}
+                    for number, spec in enumerate(some):
+                        asked[f"n{number}"] = looked_at(spec, rows)
+                        asked[f"u{number}"] = unexpected_rows(spec, rows)
+                    counts = self._datasets.run(rows.aggregate(**asked))[0]
+            except Unavailable as error:
+                found |= {spec.name: unevaluated(spec, str(error)) for spec in some}
+                continue
+            found |= {
+                spec.name: counted(spec, rows=counts[f"n{number}"], unexpected=counts[f"u{number}"])
+                for number, spec in enumerate(some)
+            }
+        return found
+
+    def _alone(self, path: Path, spec: ExpectationSpec) -> ExpectationResult:
+        """An expectation as a query of its own."""
         try:
-            with self._datasets.table(path, columns=spec.columns or None) as rows:
-                expected = _differs(rows) if spec.kind is Kind.ROWS_DIFFER else _finite(rows)
-                counts = self._datasets.run(rows.aggregate(rows=rows.count(), expected=expected))[0]
+            with self._datasets.table(path, columns=columns_of(spec)) as rows:
+                if spec.kind is Kind.FRESH:
+                    return _fresh(spec, time_span(self._datasets.run, rows, spec.column or ""))
+                if spec.kind is Kind.LABELS_AGREE:
+                    asked = disagreeing(spec, rows)
+                else:
+                    asked = rows.aggregate(rows=looked_at(spec, rows), unexpected=unexpected_rows(spec, rows))
+                counts = self._datasets.run(asked)[0]
         except Unavailable as error:
+            if spec.kind is Kind.MATCHES:
+                return unevaluated(spec, "the engine (RE2) could not use the pattern: write a simpler one")
             return unevaluated(spec, str(error))
-        unexpected = counts["rows"] - counts["expected"]
-        return evaluated(spec, passed=unexpected == 0, rows=counts["rows"], unexpected=unexpected)
+        return counted(spec, rows=int(counts["rows"] or 0), unexpected=int(counts["unexpected"]))
+
+    def _located(self, path: Path, results: Sequence[ExpectationResult]) -> tuple[ExpectationResult, ...]:
+        """The results with the first row numbers of what is not as expected."""
+        wanted = [one for one in in_order(results) if one.unexpected and has_rows(one.spec)][:_LOCATED]
+        found = {one.name: self._whereabouts(path, one.spec) for one in wanted}
+        return tuple(replace(one, where=found.get(one.name, one.where)) for one in results)
+
+    def _whereabouts(self, path: Path, spec: ExpectationSpec) -> Whereabouts:
+        try:
+            with self._datasets.table(path, columns=columns_of(spec)) as rows:
+                chosen = rows.filter(is_unexpected(spec, rows))
+                first = self._datasets.run(chosen.select(ROW).order_by(ROW).limit(ROWS_NAMED))
+                values = None
+                if spec.kind is Kind.IN_SET and spec.column is not None:
+                    text: Any = class_text(chosen[spec.column])
+                    values = int(self._datasets.run(chosen.aggregate(n=text.nunique()))[0]["n"])
+        except Unavailable:
+            return Whereabouts()  # the count stands; where, could not be found out
+        return Whereabouts(tuple(int(row[ROW]) + 1 for row in first), values)
 
     def _as_bound(self, case: Case, role: str) -> DatasetDescription | Problem:
         """The data the case is bound to, still the same bytes."""
@@ -168,12 +227,49 @@ class Validator:
             )
         return description
 
-    def _profile(self, training: DatasetDescription, features: Sequence[str]) -> DatasetProfile | Problem:
+    def _learned(self, training: DatasetDescription, subject: Subject) -> DatasetProfile | Problem:
+        """What the training data teaches about features, label and time."""
+        columns = subject.features
+        if subject.task is Task.REGRESSION:
+            columns = (*columns, subject.label)
         try:
             with self._datasets.table(training.path) as rows:
-                return profile(self._datasets.run, rows, columns=features)
+                known = profile(self._datasets.run, rows, columns=columns, time=subject.time)
         except Unavailable as error:
             return Problem.from_error(error)
+        return replace(known, labels=self._labels(training, subject))
+
+    def _labels(self, data: DatasetDescription, subject: Subject) -> dict[str, int]:
+        """Class -> rows; empty for a regression, and where the label is no label."""
+        if subject.task is Task.REGRESSION or subject.label not in data.types:
+            return {}
+        census = self._datasets.label_census(data.path, label=subject.label)
+        if isinstance(census, Problem) or census.distinct > LABEL_CLASSES_KEPT:
+            return {}
+        return dict(census.counts)
+
+    def _times(self, evaluation: DatasetDescription, subject: Subject, training: TimeSpan | None) -> Table:
+        """The span of the time column in both data sets."""
+        if subject.time is None or subject.time not in evaluation.types:
+            return ()
+        try:
+            with self._datasets.table(evaluation.path, columns=(subject.time,)) as rows:
+                span = time_span(self._datasets.run, rows, subject.time)
+        except Unavailable:
+            return ()
+        spans = {"evaluation": span} | ({} if training is None else {"training": training})
+        return tuple(
+            {
+                "data": name,
+                "column": subject.time,
+                "oldest": one.shown(one.oldest),
+                "newest": one.shown(one.newest),
+                "days old": None if subject.today is None else one.age(subject.today),
+                "as of": None if subject.today is None else subject.today.isoformat(),
+                "unreadable": one.unreadable,
+            }
+            for name, one in spans.items()
+        )
 
     def _leakage(
         self, subject: Subject, evaluation: DatasetDescription, training: DatasetDescription | Problem
@@ -191,200 +287,48 @@ class Validator:
         except Unavailable as error:
             return tuple(unknown(metric, str(error)) for metric in metrics)
 
-    @contextmanager
-    def _batch(self, table: str) -> Generator[Any]:
-        switch_off_telemetry()
-        import great_expectations as gx
-        from duckdb_engine import ConnectionWrapper
-        from sqlalchemy import event
 
-        with _ONE_AT_A_TIME:
-            context: Any = gx.get_context(mode="ephemeral")
-            context.variables.progress_bars = {"globally": False}
-            source = context.data_sources.add_sql(
-                name="duckdb",
-                connection_string="duckdb:///:memory:",
-                kwargs={"creator": lambda: ConnectionWrapper(self._datasets.cursor())},
-            )
-            # Its own engine looks at tables, the other one runs the queries.
-            engines = [source.get_engine(), source.get_execution_engine().engine]
-            for engine in engines:
-                event.listen(engine, "after_cursor_execute", _buffered)
-            try:
-                yield (
-                    source.add_table_asset("rows", table_name=table)
-                    .add_batch_definition_whole_table("all")
-                    .get_batch()
-                )
-            finally:
-                for engine in engines:
-                    engine.dispose()
+_ALWAYS = ("expectations", "signature")
 
 
 @dataclass(frozen=True)
-class _View:
-    """The rows under plain names, and the expectations that ask for them.
+class _File:
+    """What can be answered without looking at values.
 
     Attributes:
-        expression: the rows: `c*` as they are, `t*` as class text, `k*` as key.
-        positions: column name -> its number.
         rows: number of rows.
-        keyed: key column -> rows that have a key.
+        types: column -> type.
     """
 
-    expression: "ir.Table"
-    positions: Mapping[str, int]
     rows: int
-    keyed: Mapping[str, int]
+    types: dict[str, str]
 
-    @classmethod
-    def of(cls, rows: "ir.Table", specs: Sequence[ExpectationSpec], *, run: Run) -> "_View":
-        positions = {name: position for position, name in enumerate(n for n in rows.columns if n != ROW)}
-        columns: dict[str, Any] = {"position": rows[ROW]}
-        keys: dict[str, str] = {}
-        for spec in specs:
-            if spec.column is None or spec.column not in positions:
-                continue
-            column, position = rows[spec.column], positions[spec.column]
-            columns[f"c{position}"] = column
-            if spec.kind in _AS_TEXT:
-                columns[f"t{position}"] = class_text(column)
-            if spec.kind is Kind.KEY_UNIQUE:
-                keys[spec.column] = f"k{position}"
-                columns[f"k{position}"] = column if spec.time is None else _pair(column, rows[spec.time])
-        expression = rows.select(**columns)
-        totals: dict[str, Any] = {name: expression[name].count() for name in keys.values()}
-        counts = run(expression.aggregate(rows=expression.count(), **totals))[0]
-        return cls(expression, positions, counts["rows"], {name: counts[key] for name, key in keys.items()})
-
-    def expectations(self, specs: Sequence[ExpectationSpec]) -> "dict[str, Expectation]":
-        """By spec name, in the validating library's terms; those that can be asked."""
-        return {
-            spec.name: self._expectation(spec)
-            for spec in specs
-            if spec.column is None or spec.column in self.positions
-        }
-
-    def _expectation(self, spec: ExpectationSpec) -> "Expectation":
-        from great_expectations import expectations
-
-        known: Any = expectations  # its public names are not exported as type checkers want them
-        position = self.positions.get(spec.column or "")
-        column, text, key = f"c{position}", f"t{position}", f"k{position}"
-        mostly = max(0.0, 1.0 - spec.share - (_ROUNDING if spec.share else 0.0))
-        allowed, low, high = list(spec.allowed), spec.low, spec.high
-        kinds: dict[Kind, Callable[[], Expectation]] = {
-            Kind.ROWS_AT_LEAST: lambda: known.ExpectTableRowCountToBeBetween(min_value=int(low or 0)),
-            Kind.GIVEN: lambda: known.ExpectColumnValuesToNotBeNull(column=column, mostly=mostly),
-            Kind.BETWEEN: lambda: known.ExpectColumnValuesToBeBetween(
-                column=column, min_value=low, max_value=high, mostly=mostly
-            ),
-            Kind.IN_SET: lambda: known.ExpectColumnValuesToBeInSet(
-                column=text, value_set=allowed, mostly=mostly
-            ),
-            Kind.CONTAINS: lambda: known.ExpectColumnDistinctValuesToContainSet(
-                column=text, value_set=allowed
-            ),
-            Kind.CLASSES: lambda: known.ExpectColumnUniqueValueCountToBeBetween(
-                column=text, min_value=int(low or 0), max_value=int(high or 0)
-            ),
-            Kind.KEY_UNIQUE: lambda: known.ExpectColumnProportionOfUniqueValuesToBeBetween(
-                column=key, min_value=1
-            ),
-        }
-        return kinds[spec.kind]()
+    def answer(self, spec: ExpectationSpec) -> ExpectationResult | None:
+        """The result, where names and types decide it, or why the data cannot be asked; else None."""
+        lacking = [name for name in columns_of(spec) or () if name not in self.types]
+        if spec.kind is Kind.PRESENT:
+            return evaluated(spec, passed=not lacking, rows=self.rows)
+        if lacking:
+            return unevaluated(spec, "no such column")
+        if spec.kind is Kind.NUMERIC:
+            return evaluated(spec, passed=is_numeric(self.types[spec.column or ""]), rows=self.rows)
+        problem = None if spec.column is None else unfit(spec, self.types[spec.column])
+        return None if problem is None else unevaluated(spec, problem)
 
 
-_RAISED = "it could not be run on this data: check the column's type and values"
-_AS_TEXT = {Kind.IN_SET, Kind.CONTAINS, Kind.CLASSES}
-
-
-def _differs(rows: "ir.Table") -> Any:
-    """How many different rows there are, by a 64-bit hash of every column; missing equals missing."""
-    import ibis
-
-    names = [name for name in rows.columns if name != ROW]
-    whole: Any = ibis.struct({f"c{position}": rows[name] for position, name in enumerate(names)})
-    return whole.hash().nunique()
-
-
-def _finite(rows: "ir.Table") -> Any:
-    """How many rows have no infinite value."""
-    import ibis
-
-    infinite: Any = ibis.literal(value=False)
-    for name in rows.columns:
-        column: Any = rows[name]
-        if column.type().is_floating():
-            infinite |= column.isinf().coalesce(ibis.literal(value=False))
-    return rows.count(where=~infinite)
-
-
-def _pair(key: "ir.Column", time: "ir.Column") -> Any:
-    text: Any = class_text(key)
-    return text + "\x1f" + class_text(time)
-
-
-def _buffered(_connection: Any, cursor: Any, _sql: Any, _values: Any, context: Any, _many: Any) -> None:
-    """Fetches everything at once: the library reads results after it has closed the connection."""
-    from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
-
-    if cursor.description is not None:
-        context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(
-            cursor, initial_buffer=cursor.fetchall()
-        )
-
-
-def _evaluated(batch: Any, wanted: Mapping[str, "Expectation"]) -> "dict[str, ExpectationValidationResult]":
-    import great_expectations as gx
-
-    for name, expectation in wanted.items():
-        expectation.meta = {"name": name}
-    suite = gx.ExpectationSuite(name="evaluation data", expectations=list(wanted.values()))
-    # SUMMARY carries the counts; its samples of values are asked to be empty, and not read below.
-    validation = batch.validate(
-        suite, result_format={"result_format": "SUMMARY", "partial_unexpected_count": 0}
-    )
-    return {_name(result): result for result in validation.results}
-
-
-def _name(result: "ExpectationValidationResult") -> str:
-    config = result.expectation_config
-    return "" if config is None else str((config.meta or {}).get("name", ""))
-
-
-def _result(
-    spec: ExpectationSpec, found: "Mapping[str, ExpectationValidationResult]", view: _View
-) -> ExpectationResult:
-    present = spec.column is None or spec.column in view.positions
-    result = found.get(spec.name)
-    if not present or result is None or _raised(result):
-        why = (
-            "it could not be run on this data: check the column's type and values"
-            if present
-            else "no such column"
-        )
+def _fresh(spec: ExpectationSpec, span: TimeSpan) -> ExpectationResult:
+    age = None if spec.day is None else span.age(spec.day)
+    if age is None:
+        return unevaluated(spec, "no value of it reads as a date: store dates, or name another column")
+    if age < 0:
+        why = f"the newest value lies {-age} days after {spec.day}: check the data, and this machine's clock"
         return unevaluated(spec, why)
-    counts: Mapping[str, Any] = result.result
-    missing, rows, unexpected = counts.get("missing_count") or 0, view.rows, counts.get("unexpected_count")
-    if spec.kind in {Kind.BETWEEN, Kind.IN_SET}:
-        rows = int(counts["element_count"]) - int(missing)
-    elif spec.kind is Kind.CONTAINS:
-        unexpected = missing  # classes, here
-    elif spec.kind is Kind.KEY_UNIQUE:
-        rows = view.keyed[spec.column or ""]
-        unexpected = round((1.0 - float(counts["observed_value"] or 0.0)) * rows)
-    return evaluated(spec, passed=bool(result.success), rows=rows, unexpected=unexpected)
+    return replace(evaluated(spec, passed=age <= (spec.high or 0), rows=1), rows=0)
 
 
-def _raised(result: "ExpectationValidationResult") -> bool:
-    # Either one record, or one for each measurement the expectation needed.
-    info: Mapping[str, Any] = result.exception_info or {}
-    records = [info, *(value for value in info.values() if isinstance(value, Mapping))]
-    return any(record.get("raised_exception") for record in records)
-
-
-def _subject(intake: Intake, signature: Signature | None, evaluation: DatasetDescription) -> Subject:
+def _subject(
+    intake: Intake, signature: Signature | None, evaluation: DatasetDescription, *, today: datetime.date
+) -> Subject:
     data = intake.data
     return Subject(
         rows=evaluation.rows,
@@ -399,4 +343,7 @@ def _subject(intake: Intake, signature: Signature | None, evaluation: DatasetDes
         id=data.id,
         time=data.time,
         sensitive=tuple(data.sensitive or ()),
+        task=intake.task,
+        declared=data.expectations,
+        today=today,
     )

@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from modelrisk.expectations import ExpectationSpec, Kind, Subject, expectations
+from modelrisk.expectation_specs import ExpectationSpec
+from modelrisk.expectations import Subject, expectations
 from modelrisk.profiles import profile
 from resources.datasets import DatasetDescription, Datasets
-from resources.validation import Validator, _evaluated, _View  # pyright: ignore[reportPrivateUsage]
+from resources.expectation_batches import KINDS, PlainView, answers
+from resources.validation import Validator
 
 ROWS = 500_000
-_ENGINE_ONLY = {Kind.PRESENT, Kind.FINITE, Kind.ROWS_DIFFER}
 
 
 def made(path: Path) -> Path:
@@ -29,7 +31,7 @@ def made(path: Path) -> Path:
     return path
 
 
-def on_pandas(path: Path, specs: list[ExpectationSpec], view: _View) -> dict[str, bool]:
+def on_pandas(path: Path, specs: list[ExpectationSpec], view: PlainView) -> dict[str, bool]:
     """The same expectations on a data frame with the same plain names."""
     import great_expectations as gx
     import pandas as pd
@@ -45,9 +47,7 @@ def on_pandas(path: Path, specs: list[ExpectationSpec], view: _View) -> dict[str
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch(
         batch_parameters={"dataframe": pd.DataFrame(plain)}
     )
-    return {
-        name: bool(result.success) for name, result in _evaluated(batch, view.expectations(specs)).items()
-    }
+    return {name: bool(result.success) for name, result in answers(batch, view.expectations(specs)).items()}
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:
@@ -61,7 +61,7 @@ def test_validation_in_the_engine_agrees_with_pandas_and_is_faster(tmp_path: Pat
     pytest.importorskip("great_expectations")  # its import is not what is measured
     path = made(tmp_path / "e.parquet")
     datasets = Datasets(tmp_path / "work")
-    validator = Validator(datasets)
+    validator = Validator(datasets, today=date.today)
     description = datasets.describe(path)
     assert isinstance(description, DatasetDescription)
     features = description.names[2:]
@@ -69,9 +69,9 @@ def test_validation_in_the_engine_agrees_with_pandas_and_is_faster(tmp_path: Pat
     with datasets.table(path) as rows:
         known, profiling = timed(lambda: profile(datasets.run, rows, columns=features))
     specs = list(expectations(subject, training=known))
-    shared = [spec for spec in specs if spec.kind not in _ENGINE_ONLY]
+    shared = [spec for spec in specs if spec.kind in KINDS]
     with datasets.table(path) as rows:
-        view = _View.of(rows, shared, run=datasets.run)
+        view = PlainView.of(rows, shared, run=datasets.run)
     validator.validate(path, specs[:1])  # warm
     ours, engine = timed(lambda: validator.validate(path, specs))
     same, fewer = timed(lambda: validator.validate(path, shared))

@@ -6,20 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelrisk.expectations import (
-    LARGEST_FINITE,
+from modelrisk.expectation_results import (
     ExpectationResult,
-    ExpectationSpec,
-    Kind,
-    Subject,
     evaluated,
     expectation_table,
-    expectations,
-    missing_share,
     training_unknown,
     unevaluated,
     validation_estimates,
 )
+from modelrisk.expectation_specs import ExpectationSpec, Kind
+from modelrisk.expectations import LARGEST_FINITE, Subject, expectations, missing_share
 from modelrisk.lineage import ColumnSpec, Signature
 from modelrisk.profiles import ColumnProfile, DatasetProfile
 from modelrisk.records import Blame, Problem
@@ -229,7 +225,7 @@ def test_mismatches_are_counted_and_no_signature_is_not_zero_mismatches():
 
 def test_the_table_shows_failures_first_and_no_values():
     table = expectation_table([passed(), failed(gates=False), raised(), failed()])
-    assert [row["outcome"] for row in table] == ["failed", "noted", "could not be evaluated", "as expected"]
+    assert [row["outcome"] for row in table] == ["failed", "could not be evaluated", "noted", "as expected"]
     assert table[0]["unexpected"] == 3
     assert table[0]["allowed"] == 0
 

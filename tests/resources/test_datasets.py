@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from modelrisk.columns import class_text
+from modelrisk.columns import ROW, class_text
 from modelrisk.errors import Unavailable
 from modelrisk.records import Blame, Problem
 from resources.datasets import DatasetDescription, Datasets, LabelCensus
-from resources.duckdb_engine import ROW, Column
+from resources.duckdb_engine import Column
 
 HOSTILE = [
     'a"b',
