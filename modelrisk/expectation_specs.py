@@ -129,9 +129,10 @@ class ExpectationSpec:
     def _range(self) -> str:
         if not self.declared:
             return "outside the widened training range"
-        if self.low is None or self.high is None:
-            return f"below {self.low:g}" if self.low is not None else f"above {self.high or 0.0:g}"
-        return f"outside {self.low:g} to {self.high:g}"
+        low, high = (None if end is None else f"{end:,.12g}" for end in (self.low, self.high))
+        if low is None or high is None:
+            return f"above {high}" if low is None else f"below {low}"
+        return f"outside {low} to {high}"
 
     @property
     def _classes(self) -> str:
