@@ -10,7 +10,7 @@ from assets.materializations import materialized
 from assets.partitions import MODEL_VERSIONS
 from assets.release import decision
 from modelrisk.cases import Case, IntakeRecord
-from modelrisk.documents.card_markdown import without_metadata
+from modelrisk.documents.card.markdown import without_metadata
 from resources.decision_register import Registered
 from resources.publications import Card, Pack, Publications
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelrisk.cases import Case
-from modelrisk.documents.card import model_card
-from modelrisk.documents.card_html import as_html
-from modelrisk.documents.card_markdown import as_markdown
+from modelrisk.documents.card.markdown import as_markdown
+from modelrisk.documents.card.model_card import model_card
+from modelrisk.documents.card.page import as_html
 from modelrisk.errors import CallerMistake
 from modelrisk.evidence import decoded
 from modelrisk.identity import ModelVersion

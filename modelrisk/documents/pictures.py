@@ -12,7 +12,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from modelrisk.documents import charts, text
-from modelrisk.documents.card import RELIABILITY_TABLE
+from modelrisk.documents.card.stage_tables import RELIABILITY_TABLE
 from modelrisk.estimates import Estimate
 from modelrisk.records import StageEvidence
 from modelrisk.verdicts import Limits

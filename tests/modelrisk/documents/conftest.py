@@ -18,7 +18,8 @@ from modelrisk.decisions import (
     RuleView,
     Tool,
 )
-from modelrisk.documents.card import RELIABILITY_TABLE, ModelCard, model_card
+from modelrisk.documents.card.model_card import ModelCard, model_card
+from modelrisk.documents.card.stage_tables import RELIABILITY_TABLE
 from modelrisk.estimates import Estimate, not_evaluable
 from modelrisk.identity import ModelVersion
 from modelrisk.intake import (

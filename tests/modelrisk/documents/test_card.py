@@ -9,9 +9,10 @@ from markdown_it import MarkdownIt
 
 from modelrisk.decisions import Kind
 from modelrisk.documents import text
-from modelrisk.documents.card import NOT_TOLD, ModelCard, model_card
-from modelrisk.documents.card_html import as_html, prose
-from modelrisk.documents.card_markdown import as_markdown, body, front_matter, without_metadata
+from modelrisk.documents.card.markdown import as_markdown, body, front_matter, without_metadata
+from modelrisk.documents.card.model_card import NOT_TOLD, ModelCard, model_card
+from modelrisk.documents.card.page import as_html
+from modelrisk.documents.pages import prose
 from modelrisk.records import StageEvidence, Table
 from modelrisk.verdicts import Verdict
 

@@ -1,9 +1,10 @@
-"""The model card as one HTML file: for a reader, a printer and a phone.
+"""What every HTML document is made with: one template environment, and other people's words made harmless.
 
-Self-contained: no script, no font, no image and nothing outside the file is loaded. Whatever people wrote
-is escaped; the few sentences that may carry Markdown (purpose, limits of use) are cleaned to plain prose.
+A document is one file: no script, no font, no image and nothing outside the file is loaded. Its styles are
+`templates/page.css`, its small pieces `templates/marks.html.j2`. Whatever people wrote is escaped; the few
+sentences that may carry Markdown (purpose, limits of use) are cleaned to plain prose.
 
-What does not belong here: what the card says (`modelrisk.documents.card`).
+What does not belong here: what a document says (`card`, `decision_report`).
 """
 
 import re
@@ -11,7 +12,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from modelrisk.documents import text
-from modelrisk.documents.card import ModelCard
 from modelrisk.documents.decision_report import headline_words
 
 if TYPE_CHECKING:
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _PROSE_TAGS = {"p", "br", "em", "strong", "code", "pre", "ul", "ol", "li", "blockquote", "a"}
-
-
-def as_html(card: ModelCard) -> str:
-    """The card as a page of its own."""
-    template = _environment().get_template("card.html.j2")
-    return template.render(card=card, NOT_PROVIDED=text.NOT_PROVIDED, NOTHING=text.NOTHING)
 
 
 def prose(markdown: str) -> "Markup":
@@ -66,7 +60,8 @@ def breakable(name: str) -> "Markup":
 
 
 @lru_cache(maxsize=1)
-def _environment() -> "Environment":
+def environment() -> "Environment":
+    """Templates of every document: autoescaped, strict about what they name, with the filters below."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

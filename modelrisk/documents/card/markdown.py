@@ -3,14 +3,17 @@
 It opens with the metadata block that model hubs read (tags, library, results with their intervals). Whatever
 people wrote is shown as plain text: Markdown has no wall between words and markup, so none of theirs is kept.
 
-What does not belong here: what the card says (`modelrisk.documents.card`).
+What does not belong here: what the card says (`modelrisk.documents.card.model_card`).
 """
 
 import re
 from collections.abc import Iterable, Sequence
 
 from modelrisk.documents import text
-from modelrisk.documents.card import Digest, Fact, Line, ModelCard, Panel
+from modelrisk.documents.card.facts import Digest, Fact
+from modelrisk.documents.card.figures import Line
+from modelrisk.documents.card.groups import Panel
+from modelrisk.documents.card.model_card import ModelCard
 from modelrisk.documents.decision_report import NOT_A_DECISION, headline_words, outcome_words
 from modelrisk.estimates import Estimate
 
