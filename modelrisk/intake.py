@@ -142,6 +142,8 @@ class DataSources:
         id: column that identifies an entity.
         time: column with the time of an observation.
         exclude: columns no model may see.
+        collection: how, where and by whom the data was collected and labelled.
+        caveats: what somebody who uses the data should know about it.
         expectations: what the team expects of the evaluation data, in addition to what is asked of any.
     """
 
@@ -156,6 +158,8 @@ class DataSources:
     id: _Column | None = None
     time: _Column | None = None
     exclude: tuple[_Column, ...] = ()
+    collection: str | None = None
+    caveats: tuple[str, ...] = ()
     expectations: tuple[
         Annotated[
             DeclaredExpectation, Says("a demand on a column", "{column: income, between: [0, 1000000]}")
@@ -395,8 +399,8 @@ _ONE_LINE: tuple[KeyPath, ...] = (
     ("data", "training"),
     ("rollback", "to"),
 )
-_PARAGRAPHS: tuple[KeyPath, ...] = (("purpose",), ("retirement",))
-_LISTS: tuple[KeyPath, ...] = (("limitations",), ("out_of_scope",), ("third_parties",))
+_PARAGRAPHS: tuple[KeyPath, ...] = (("purpose",), ("retirement",), ("data", "collection"))
+_LISTS: tuple[KeyPath, ...] = (("limitations",), ("out_of_scope",), ("third_parties",), ("data", "caveats"))
 _COLUMNS: tuple[KeyPath, ...] = (
     ("data", "label"),
     ("data", "id"),

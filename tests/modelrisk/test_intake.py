@@ -69,6 +69,30 @@ def with_data(**keys: str) -> str:
     return with_rows(data="{" + ", ".join(f"{key}: {value}" for key, value in kept.items()) + "}")
 
 
+def test_how_data_was_collected_and_what_to_know_about_it_is_optional_text():
+    silent = intake_from(MINIMAL, name="models/m.yaml").intake.data
+    assert (silent.collection, silent.caveats) == (None, ())
+    told = with_data(collection='"A survey\\n\\nof 1990."', caveats="[Refused ones are missing., Old.]")
+    data = intake_from(told, name="models/m.yaml").intake.data
+    assert data.collection == "A survey\n\nof 1990."
+    assert data.caveats == ("Refused ones are missing.", "Old.")
+
+
+@pytest.mark.parametrize(
+    ("keys", "key"),
+    [
+        ({"collection": "''"}, "data.collection"),
+        ({"collection": '"x\\u202ey"'}, "data.collection"),
+        ({"collection": "[a]"}, "data.collection"),
+        ({"caveats": "[' ']"}, "data.caveats[0]"),
+        ({"caveats": "none"}, "data.caveats"),
+        ({"caveat": "[a]"}, "data.caveat"),
+    ],
+)
+def test_a_collection_or_caveat_that_says_nothing_readable_is_a_fault(keys, key):
+    assert key in faults_of(with_data(**keys))
+
+
 def test_the_outside_contract_is_read_as_it_stands():
     read = intake_from(CONTRACT, name="models/loan-default.yaml")
     intake = read.intake
