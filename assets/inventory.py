@@ -1,4 +1,4 @@
-"""Inventory: what a team declares about a model, and what the registry knows about a version.
+"""Inventory: which models there are, what a team declares about one, what the registry knows about a version.
 
 What does not belong here: reading YAML or the registry (`resources`).
 """
@@ -8,7 +8,55 @@ import dagster as dg
 from assets.materializations import materialized, shown_evidence, table, version_of
 from assets.partitions import MODEL_VERSIONS
 from modelrisk.cases import Case, IntakeRecord
+from modelrisk.inventory import Taken
 from resources.case_files import CaseFiles
+from resources.inventories import Inventories
+
+
+@dg.asset(
+    key=["inventory", "models"],
+    group_name="inventory",
+    kinds={"mlflow", "yaml"},
+    code_version="1",
+    description=(
+        "Every registered model with its versions and aliases, and what its team declares: one snapshot,"
+        " noted in the ledger when it changed. Takes no configuration. A faulty intake file is a fault of its"
+        " model; a faulty policy or a silent registry fails the run, and the last snapshot stays."
+    ),
+)
+def models(inventories: dg.ResourceParam[Inventories]) -> dg.MaterializeResult[Taken]:
+    """Registry and governance directory as they stand now."""
+    taken = inventories.take()
+    overview = inventories.overview(taken)
+    return materialized(
+        taken,
+        version=taken.snapshot,
+        shown={
+            "models": taken.models,
+            "versions": taken.versions,
+            "not declared": len(overview.undeclared),
+            "aliases not as released": len(overview.moved),
+            "reviews late": len(overview.late),
+            "next reviews": table(
+                [
+                    {
+                        "version": day.version.key,
+                        "owner": day.owner,
+                        "tier": day.tier,
+                        "stands": "in use" if day.in_use else "releasable",
+                        "reviewed": None if day.reviewed is None else day.reviewed.isoformat(),
+                        "due by": None if day.due is None else day.due.isoformat(),
+                        "review": day.timeliness.value,
+                    }
+                    for day in overview.soonest(_DAYS_SHOWN)
+                ]
+            ),
+            "snapshot": taken.snapshot,
+        },
+    )
+
+
+_DAYS_SHOWN = 50
 
 
 @dg.asset(

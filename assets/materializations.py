@@ -28,10 +28,20 @@ def version_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext
     return ModelVersion.from_key(context.partition_key)
 
 
-def materialized(value: T, *, shown: Shown | None = None) -> dg.MaterializeResult[T]:
-    """A stage's value, its content digest as data version, so that equal content counts as unchanged."""
+def materialized(
+    value: T, *, shown: Shown | None = None, version: str | None = None
+) -> dg.MaterializeResult[T]:
+    """A stage's value, its content digest as data version, so that equal content counts as unchanged.
+
+    Args:
+        value: the value.
+        shown: what the UI shows of it.
+        version: the data version, where not all of the value is content; its digest when None.
+    """
     metadata = {name: entry for name, entry in (shown or {}).items() if entry is not None}
-    return dg.MaterializeResult(value=value, metadata=metadata, data_version=dg.DataVersion(digest_of(value)))
+    return dg.MaterializeResult(
+        value=value, metadata=metadata, data_version=dg.DataVersion(version or digest_of(value))
+    )
 
 
 def shown_evidence(evidence: StageEvidence) -> Shown:

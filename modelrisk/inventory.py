@@ -4,15 +4,20 @@ A snapshot is taken from registry and governance directory, kept as evidence, an
 ledger whenever it changed. So what the inventory looked like on a past day is a question to the ledger, and a
 report about that day needs neither the registry nor the directory as they are now.
 
-What does not belong here: reading registry and directory (`resources`), and what a report says of them.
+What does not belong here: reading registry and directory (`resources`), what a snapshot and the ledger say
+together (`modelrisk.oversight`), and what a report says of them.
 """
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 
+from modelrisk.errors import Fault
 from modelrisk.identity import ModelVersion
-from modelrisk.intake import Intake, Task
+from modelrisk.intake import Intake, IntakeDocument, Task
+from modelrisk.policy import Policy
+from modelrisk.registrations import RegisteredModel, Registration
 
 SCHEMA = "model-risk/inventory@1"
 SUBJECT = "inventory"
@@ -91,11 +96,12 @@ class InventoryModel:
     """One model of the inventory: registered, declared, or both.
 
     Attributes:
-        name: its name, as the registry spells it.
+        name: its name, as the registry spells it. An intake file that does not even say which model it is
+            about stands under its own name, `models/FILE`, which no registered model can have.
         versions: its registered versions, oldest first; empty for a model that is only declared.
         aliases: alias -> version number, as the registry has them.
         declaration: what its team declares; None when there is no intake.
-        fault: why its intake file cannot be used; None when it can, or there is none.
+        fault: why its intake file cannot be used as it is; None when it can, or there is none.
     """
 
     name: str
@@ -118,13 +124,127 @@ class Inventory:
         schema: name and version of this layout.
         policy: digest of the policy that gave the tiers.
         models: the models.
+        review_every: tier, as text -> days after which policy wants a decision reviewed again.
     """
 
     schema: str
     policy: str
     models: tuple[InventoryModel, ...]
+    review_every: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def versions(self) -> int:
         """How many versions are registered."""
         return sum(len(model.versions) for model in self.models)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """That a snapshot was taken, and which.
+
+    Attributes:
+        snapshot: digest of the inventory in the evidence store.
+        models: how many models it has.
+        versions: how many versions are registered.
+        upto: sequence of the newest ledger entry the registry was read beside; 0 for an empty ledger. No
+            release was written while the registry was being read.
+        taken_at: UTC instant, ISO 8601.
+    """
+
+    snapshot: str
+    models: int
+    versions: int
+    upto: int
+    taken_at: str
+
+
+@dataclass(frozen=True)
+class IntakeFile:
+    """One entry of the governance directory's `models`, usable or not.
+
+    Attributes:
+        name: its name within the directory, `models/FILE`.
+        declares: the model it declares, even where the rest is faulty; None when that cannot be said.
+        intake: the intake; None when it is too faulty to be one.
+        faults: everything wrong with it.
+    """
+
+    name: str
+    declares: str | None
+    intake: IntakeDocument | None
+    faults: tuple[Fault, ...]
+
+
+def inventory_of(
+    *,
+    models: Iterable[RegisteredModel],
+    versions: Iterable[Registration],
+    intakes: Iterable[IntakeFile],
+    policy: Policy,
+) -> Inventory:
+    """The snapshot of what registry and governance directory hold.
+
+    Registry listings are read page by page while others write, so a version may be of a model that was not
+    listed yet, or be listed twice; neither matters to the snapshot.
+
+    Args:
+        models: the registered models.
+        versions: the registered versions.
+        intakes: every intake file, faulty ones too.
+        policy: gives the tiers.
+    """
+    aliases = {model.name: model.aliases for model in models}
+    found: dict[str, dict[str, RegisteredVersion]] = {name: {} for name in aliases}
+    for each in versions:
+        version = each.version
+        found.setdefault(version.name, {})[version.version] = RegisteredVersion(
+            version.version, _instant_text(each.created_ms)
+        )
+    declarations: dict[str, Declaration] = {}
+    faults: dict[str, list[Fault]] = {}
+    for file in intakes:
+        name = file.declares or file.name
+        found.setdefault(name, {})
+        if file.faults:
+            faults.setdefault(name, []).extend(file.faults)
+        if file.intake is not None:
+            declarations.setdefault(name, _declaration(file.intake, policy))
+    return Inventory(
+        schema=SCHEMA,
+        policy=policy.digest,
+        models=tuple(
+            InventoryModel(
+                name=name,
+                versions=tuple(sorted(found[name].values(), key=lambda version: int(version.version))),
+                aliases=dict(sorted(aliases.get(name, {}).items())),
+                declaration=declarations.get(name),
+                fault=_in_short(faults[name]) if name in faults else None,
+            )
+            for name in sorted(found)
+        ),
+        review_every={str(tier): settings.review_every for tier, settings in policy.tiers.items()},
+    )
+
+
+def _declaration(document: IntakeDocument, policy: Policy) -> Declaration:
+    tier = policy.tier_of(document.intake).tier
+    return Declaration.of(document.intake, digest=document.digest, tier=tier)
+
+
+_FAULTS_TOLD = 3
+
+
+def _in_short(faults: list[Fault]) -> str:
+    told = " ".join(str(fault) for fault in faults[:_FAULTS_TOLD])
+    more = len(faults) - _FAULTS_TOLD
+    return f"{told} And {more} more: run `model-risk check`." if more > 0 else told
+
+
+_YEAR_10000 = 253_402_300_800_000  # milliseconds since 1970; a calendar ends before it
+
+
+def _instant_text(milliseconds: int) -> str | None:
+    if not 0 < milliseconds < _YEAR_10000:
+        return None
+    instant = datetime.datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")

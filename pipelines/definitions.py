@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from assets import documentation, evaluation, inventory, release, validation
+from checks import inventory as inventory_checks
 from checks import release as release_checks
 from checks.stages import stage_checks
 from modelrisk.catalogue import shipped_catalogue
@@ -29,7 +30,7 @@ def build_defs(*, resources: Mapping[str, object]) -> dg.Definitions:
     """
     stages = [inventory, validation, evaluation, release, documentation]
     assets = [each for each in dg.load_assets_from_modules(stages) if isinstance(each, dg.AssetsDefinition)]
-    checks = dg.load_asset_checks_from_modules([release_checks])
+    checks = dg.load_asset_checks_from_modules([release_checks, inventory_checks])
     return dg.Definitions(
         assets=dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=_OWNERS), assets),
         asset_checks=[*checks, *stage_checks(shipped_catalogue())],

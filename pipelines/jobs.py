@@ -1,4 +1,4 @@
-"""The jobs: review, preview and release of one model version.
+"""The jobs: review, preview and release of one model version, and the inventory of all.
 
 They run in one process: a process for each of a dozen short steps would cost more than the steps.
 
@@ -7,7 +7,7 @@ What does not belong here: what a step does.
 
 import dagster as dg
 
-from assets import documentation, release
+from assets import documentation, inventory, release
 
 _UP_TO_DECISION = dg.AssetSelection.assets(release.decision).upstream()
 _PAPERS = dg.AssetSelection.assets(documentation.model_card, documentation.evidence_pack)
@@ -31,5 +31,14 @@ release_model_version = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="Clearance of the newest decision, and promotion behind that gate.",
 )
+take_inventory = dg.define_asset_job(
+    "take_inventory",
+    selection=dg.AssetSelection.assets(inventory.models),
+    executor_def=dg.in_process_executor,
+    description=(
+        "A snapshot of registry and governance directory, held against the ledger: moved aliases, models"
+        " nobody declared, reviews that are late. Takes no configuration."
+    ),
+)
 
-JOBS = [review_model_version, preview_model_version, release_model_version]
+JOBS = [review_model_version, preview_model_version, release_model_version, take_inventory]

@@ -17,6 +17,7 @@ from resources.environments import Settings
 from resources.evaluation import Evaluator
 from resources.evidence_store import EvidenceStore
 from resources.governance import Governance
+from resources.inventories import Inventories
 from resources.ledger_store import SqliteLedger
 from resources.model_registry import ModelRegistry
 from resources.predictions import ScoredOnce
@@ -128,6 +129,17 @@ class Platform:
             now=self.settings.circumstances.now,
         )
 
+    @cached_property
+    def inventories(self) -> Inventories:
+        """Snapshots of the inventory."""
+        return Inventories(
+            registry=self.registry,
+            governance=self.governance,
+            ledger=self.ledger,
+            evidence=self.evidence,
+            now=self.settings.circumstances.now,
+        )
+
     def trusted(self) -> TrustedKeys:
         """This platform's own key if it has one yet, and those the governance directory trusts."""
         own = self.signer.trusted if self.settings.signing_key.exists() else TrustedKeys()
@@ -157,4 +169,5 @@ class Platform:
             ),
             "publications": self.publications,
             "releases": self.releases,
+            "inventories": self.inventories,
         }

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from modelrisk.catalogue import Catalogue, shipped_catalogue
 from modelrisk.errors import CallerMistake, Fault, InvalidDocument, Unavailable
 from modelrisk.intake import LINEAGE, Intake, IntakeDocument, intake_from
+from modelrisk.inventory import IntakeFile
 from modelrisk.policy import Obligation, Policy, obligations, threshold_faults
 from modelrisk.policy_documents import policy_from
 from modelrisk.tiering import TierDecision
@@ -121,6 +122,34 @@ class Governance:
             raise InvalidDocument(in_order(faults))
         return tuple(each.usable for each in read)
 
+    def survey(self, policy: Policy) -> tuple[IntakeFile, ...]:
+        """Every file of the `models` directory with all that is wrong with it, by file name.
+
+        Args:
+            policy: thresholds are held against it.
+
+        Raises:
+            CallerMistake: there is no such directory.
+        """
+        self._require()
+        read = self._read()
+        doubles = tuple(_doubles(read))
+        return tuple(
+            IntakeFile(
+                name=each.name,
+                declares=each.declares,
+                intake=each.intake,
+                faults=in_order(
+                    (
+                        *(fault for fault in doubles if fault.file == printable(each.name)),
+                        *each.faults,
+                        *(self._use_faults(each.intake, policy) if each.intake is not None else ()),
+                    )
+                ),
+            )
+            for each in read
+        )
+
     def faults(self) -> tuple[Fault, ...]:
         """Everything wrong with the directory, by file and line; empty when all is well."""
         if not self.directory.is_dir():
@@ -147,11 +176,7 @@ class Governance:
         for each in read:
             faults += each.faults
             if each.intake is not None:
-                faults += self._reference_faults(each.intake)
-                if policy is not None:
-                    faults += threshold_faults(
-                        policy, self.catalogue(), each.intake.intake, document=each.intake.document
-                    )
+                faults += self._use_faults(each.intake, policy)
         return in_order(faults)
 
     def resolve(self, reference: str, *, intake_path: str) -> Path:
@@ -213,6 +238,12 @@ class Governance:
         # A name that starts with a dot is an editor's or git's own business.
         paths = [path for path in sorted(models.iterdir()) if not path.name.startswith(".")]
         return tuple(_read_one(path) for path in paths)
+
+    def _use_faults(self, intake: IntakeDocument, policy: Policy | None) -> Iterator[Fault]:
+        """What is wrong with a well-formed intake where it is used: with its data, and under a policy."""
+        yield from self._reference_faults(intake)
+        if policy is not None:
+            yield from threshold_faults(policy, self.catalogue(), intake.intake, document=intake.document)
 
     def _reference_faults(self, intake: IntakeDocument) -> Iterator[Fault]:
         data = intake.intake.data

@@ -25,6 +25,7 @@ from urllib.parse import unquote
 from modelrisk.errors import CallerMistake, IntegrityError, ModelRiskError, Unavailable
 from modelrisk.identity import RUN_SCHEME, ModelVersion
 from modelrisk.lineage import DatasetInput, Lineage, dataset_location
+from modelrisk.registrations import RegisteredModel, Registration
 from resources.model_files import MLmodel, ModelFiles
 from resources.redaction import one_line, quoted, redacted_uri
 from resources.tracking_store import NotThereError, TrackingStore
@@ -37,6 +38,7 @@ RETRIES = 2
 MAX_FILES = 10_000
 MAX_BYTES = 20 * 1024**3
 _PAGE = 200
+_LONG_PAGE = 1000  # the most that MLflow takes for models
 _NAMES_LOOKED_AT = 1000
 _ENTRIES = 200
 _VALUE_LENGTH = 500
@@ -56,6 +58,14 @@ class Registry(Protocol):
 
     def versions(self) -> Iterator[ModelVersion]:
         """Every registered version."""
+        ...
+
+    def newest_first(self) -> Iterator[Registration]:
+        """Every registered version, the last registered first; stop reading and no more is asked."""
+        ...
+
+    def models(self) -> Iterator[RegisteredModel]:
+        """Every registered model with its aliases."""
         ...
 
     def lineage(self, version: ModelVersion) -> Lineage:
@@ -147,6 +157,31 @@ class ModelRegistry:
         for found in self._entities(""):
             if found.tags.get(_PROMPT_TAG) is None:
                 yield ModelVersion(found.name, str(found.version))
+
+    def newest_first(self) -> Iterator[Registration]:
+        """Every registered version, the last registered first: one question a page of a thousand.
+
+        Raises:
+            Unavailable: the registry did not answer.
+        """
+        for found in self._paged("the model versions", _page_of_newest_versions):
+            if found.tags.get(_PROMPT_TAG) is None:
+                yield Registration(
+                    ModelVersion(found.name, str(found.version)),
+                    created_ms=int(found.creation_timestamp or 0),
+                    is_ready=found.status == "READY",
+                )
+
+    def models(self) -> Iterator[RegisteredModel]:
+        """Every registered model with its aliases: one question a page of a thousand.
+
+        Raises:
+            Unavailable: the registry did not answer.
+        """
+        for found in self._paged("the registered models", partial(_page_of_models, _LONG_PAGE)):
+            if found.tags.get(_PROMPT_TAG) is None:
+                aliases = {str(alias): str(number) for alias, number in dict(found.aliases or {}).items()}
+                yield RegisteredModel(str(found.name), aliases)
 
     def lineage(self, version: ModelVersion) -> Lineage:
         """What the registry says about a version.
@@ -417,20 +452,20 @@ class ModelRegistry:
         )
 
     def _entities(self, filter_string: str) -> Iterator[Any]:
+        return self._paged("the model versions", partial(_page_of_versions, filter_string))
+
+    def _paged(self, what: str, page_after: "Callable[[str | None, MlflowClient], Any]") -> Iterator[Any]:
         token: str | None = None
         seen: set[str] = set()
         while True:
-            page = self._store.ask(
-                "the model versions",
-                partial(_page_of_versions, filter_string, token),
-            )
+            page = self._store.ask(what, partial(page_after, token))
             yield from page
             token = page.token
             if not token:
                 return
             if token in seen:
                 raise Unavailable(
-                    found="a list of model versions that repeats itself",
+                    found=f"{what} in a list that repeats itself",
                     expected="a last page",
                     remedy=f"Check the registry at {self.place}",
                 )
@@ -460,7 +495,7 @@ class ModelRegistry:
         while len(names) < _NAMES_LOOKED_AT:
             page = self._store.ask(
                 "the registered models",
-                partial(_page_of_models, token),
+                partial(_page_of_models, _PAGE, token),
             )
             names.extend(str(model.name) for model in page)
             token = page.token
@@ -654,8 +689,13 @@ def _page_of_versions(filter_string: str, token: str | None, client: "MlflowClie
     return client.search_model_versions(filter_string, max_results=_PAGE, page_token=token)
 
 
-def _page_of_models(token: str | None, client: "MlflowClient") -> Any:
-    return client.search_registered_models(max_results=_PAGE, page_token=token)
+def _page_of_newest_versions(token: str | None, client: "MlflowClient") -> Any:
+    order = ["creation_timestamp DESC"]
+    return client.search_model_versions("", max_results=_LONG_PAGE, order_by=order, page_token=token)
+
+
+def _page_of_models(size: int, token: str | None, client: "MlflowClient") -> Any:
+    return client.search_registered_models(max_results=size, page_token=token)
 
 
 def _logged_model(model_id: str, client: "MlflowClient") -> Any:

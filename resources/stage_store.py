@@ -40,7 +40,7 @@ class StageStore(dg.IOManager):
         if obj is None:
             return
         digest = self._evidence.put(canonical_bytes(obj))
-        pointer = self._pointer(context.asset_key, context.partition_key)
+        pointer = self._pointer(context.asset_key, _partition(context))
         pointer.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"digest": digest, "run": context.run_id})
         with tempfile.NamedTemporaryFile("w", dir=pointer.parent, delete=False, encoding="utf-8") as file:
@@ -51,7 +51,7 @@ class StageStore(dg.IOManager):
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The newest value of the stage, decoded to the annotated type."""
-        digest = self.digest(context.asset_key, context.partition_key)
+        digest = self.digest(context.asset_key, _partition(context))
         return decoded(context.dagster_type.typing_type, self._evidence.get(digest))
 
     def newest(self, cls: type[T], asset_key: dg.AssetKey, version: ModelVersion) -> T:
@@ -62,8 +62,8 @@ class StageStore(dg.IOManager):
         """
         return decoded(cls, self._evidence.get(self.digest(asset_key, version.key)))
 
-    def digest(self, asset_key: dg.AssetKey, partition: str) -> str:
-        """Digest of a stage's newest value.
+    def digest(self, asset_key: dg.AssetKey, partition: str | None) -> str:
+        """Digest of a stage's newest value; of an asset without partitions where that is None.
 
         Raises:
             Unavailable: the stage was never materialized for this version.
@@ -73,13 +73,24 @@ class StageStore(dg.IOManager):
             return str(json.loads(pointer.read_text(encoding="utf-8"))["digest"])
         except (OSError, ValueError, KeyError) as error:
             stage = asset_key.to_user_string()
+            of, also = (
+                ("", "")
+                if partition is None
+                else (f" for {partition}", f", or run `model-risk review {partition}`")
+            )
             raise Unavailable(
-                found=f"no evidence of {stage} for {partition}",
+                found=f"no evidence of {stage}{of}",
                 expected="the stage's newest evidence",
-                remedy=f"Materialize {stage} for {partition} first, or run `model-risk review {partition}`",
+                remedy=f"Materialize {stage}{of} first{also}",
             ) from error
 
-    def _pointer(self, asset_key: dg.AssetKey, partition: str) -> Path:
-        return (
-            self._directory.joinpath(*asset_key.path) / f"{ModelVersion.from_key(partition).file_stem}.json"
-        )
+    def _pointer(self, asset_key: dg.AssetKey, partition: str | None) -> Path:
+        stem = _WITHOUT_PARTITION if partition is None else ModelVersion.from_key(partition).file_stem
+        return self._directory.joinpath(*asset_key.path) / f"{stem}.json"
+
+
+_WITHOUT_PARTITION = "newest"  # a version's stem has an @
+
+
+def _partition(context: dg.OutputContext | dg.InputContext) -> str | None:
+    return context.partition_key if context.has_partition_key else None

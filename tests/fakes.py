@@ -9,6 +9,7 @@ from pathlib import Path
 from modelrisk.errors import CallerMistake, Unavailable
 from modelrisk.identity import RUN_SCHEME, ModelVersion
 from modelrisk.lineage import Lineage
+from modelrisk.registrations import RegisteredModel, Registration
 
 
 @dataclass
@@ -64,6 +65,19 @@ class FakeModelRegistry:
     def versions(self) -> Iterator[ModelVersion]:
         self._answering()
         yield from (version for version in self._lineages if not version.is_run)
+
+    def newest_first(self) -> Iterator[Registration]:
+        self._answering()
+        for version in reversed([version for version in self._lineages if not version.is_run]):
+            lineage = self._lineages[version]
+            created = 0 if lineage.created_at is None else int(lineage.created_at.timestamp() * 1000)
+            yield Registration(version, created, is_ready=lineage.status == "READY")
+
+    def models(self) -> Iterator[RegisteredModel]:
+        self._answering()
+        for name in self._model_tags:
+            aliases = {alias: to.version for (model, alias), to in self._aliases.items() if model == name}
+            yield RegisteredModel(name, aliases)
 
     def lineage(self, version: ModelVersion) -> Lineage:
         self._require(version)

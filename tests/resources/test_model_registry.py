@@ -146,6 +146,20 @@ def test_versions_lists_every_registered_version_and_nothing_else(world: World) 
     assert set(world.registry.versions()) == expected
 
 
+def test_the_listing_starts_with_the_newest_version_and_says_when_it_was_registered(world: World) -> None:
+    listed = list(world.registry.newest_first())
+    assert {each.version for each in listed} == set(world.registry.versions())
+    assert [each.created_ms for each in listed] == sorted((e.created_ms for e in listed), reverse=True)
+    assert all(each.created_ms > 1_600_000_000_000 and each.is_ready for each in listed)
+
+
+def test_models_are_listed_with_their_aliases(world: World) -> None:
+    world.registry.set_alias(LOAN, "shadow")
+    listed = {model.name: model.aliases for model in world.registry.models()}
+    assert listed.keys() == {"loan", HOSTILE, "gone"}
+    assert listed["loan"]["shadow"] == "1"
+
+
 def test_a_name_with_its_version_alias_or_key_resolves(world: World) -> None:
     world.registry.set_alias(LOAN, "challenger")
     assert world.registry.resolve("loan@1") == LOAN
