@@ -1,6 +1,7 @@
 """Validation: whether the evaluation data is fit to judge the model by.
 
-What does not belong here: expectations (`modelrisk.expectations`) and running them (`resources.validation`).
+What does not belong here: expectations (`modelrisk.expectations`), running them (`resources.validation`) and
+the words of the report (`modelrisk.documents.validation_report`).
 """
 
 import dagster as dg
@@ -9,6 +10,7 @@ from assets.inventory import lineage
 from assets.materializations import materialized, shown_evidence
 from assets.partitions import MODEL_VERSIONS
 from modelrisk.cases import Case
+from modelrisk.documents.validation_report import as_markdown, plotted_numbers
 from modelrisk.records import StageEvidence
 from resources.validation import Validator
 
@@ -18,9 +20,10 @@ from resources.validation import Validator
     group_name="validation",
     partitions_def=MODEL_VERSIONS,
     kinds={"greatexpectations", "duckdb"},
-    code_version="1",
+    code_version="2",
     ins={"case": dg.AssetIn(lineage.key)},
-    description="Schema, labels, ranges, categories and leakage of the evaluation data; counts only.",
+    description="Schema, labels, ranges, categories, freshness and leakage of the evaluation data, and what "
+    "its team expects of it; counts and row numbers only, never values.",
 )
 def evaluation_data(
     context: dg.AssetExecutionContext, case: Case, validator: dg.ResourceParam[Validator]
@@ -28,4 +31,6 @@ def evaluation_data(
     """Every expectation evaluated once, inside the data engine."""
     evidence = validator.evidence(case)
     context.log.info("%d tables of results for %s", len(evidence.tables), case.version)
-    return materialized(evidence, shown=shown_evidence(evidence))
+    report = dg.MetadataValue.md(as_markdown(evidence))
+    shown = {"report": report, **plotted_numbers(evidence), **shown_evidence(evidence)}
+    return materialized(evidence, shown=shown)

@@ -43,6 +43,7 @@ class ExpectationResult:
         limit: the most unexpected rows that pass; None when the kind has no count.
         passed: None when it could not be evaluated.
         problem: why not, with what to do; `""` otherwise.
+        found: what was found, where no count of rows says it; `""` otherwise.
         where: where it was not as expected.
     """
 
@@ -52,6 +53,7 @@ class ExpectationResult:
     limit: int | None
     passed: bool | None
     problem: str = ""
+    found: str = ""
     where: Whereabouts = Whereabouts()
 
     @property
@@ -178,6 +180,7 @@ def expectation_table(results: Iterable[ExpectationResult]) -> Table:
             "column": result.column or (", ".join(result.spec.columns) if result.spec.declared else None),
             "expected": result.spec.description,
             "because": result.spec.because or None,
+            "found": result.found or None,
             "rows": result.rows,
             "unexpected": result.unexpected,
             "allowed": result.limit,

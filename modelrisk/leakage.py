@@ -12,7 +12,7 @@ What does not belong here: reading the data (`resources.datasets`) and the limit
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from modelrisk.columns import class_text
+from modelrisk.columns import ROW, class_text
 from modelrisk.estimates import Estimate, census, not_evaluable
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def rows_seen(
         features: the columns the model sees.
         label: the label column; left out of the comparison when the training data does not have it.
     """
-    wanted = [name for name in dict.fromkeys(features) if name in evaluation.columns and name != label]
+    wanted = _features(evaluation, features, label)
     lacking = [name for name in wanted if name not in training.columns]
     if lacking or not wanted:
         shown = ", ".join(map(repr, lacking[:5]))
@@ -48,8 +48,24 @@ def rows_seen(
             else "the evaluation data has none of the features"
         )
         return unknown(ROWS_SEEN, f"{why}: {REMEDY}")
-    compared = [*wanted, *([label] if label in training.columns and label in evaluation.columns else [])]
-    return _share_seen(run, ROWS_SEEN, evaluation, training, compared)
+    return _share_seen(run, ROWS_SEEN, evaluation, training, _compared(evaluation, training, wanted, label))
+
+
+def first_rows_seen(
+    run: Run, evaluation: "ir.Table", training: "ir.Table", *, features: Sequence[str], label: str, most: int
+) -> tuple[int, ...]:
+    """The numbers of the first rows that `rows_seen` counts, from 1, at most `most`."""
+    compared = _compared(evaluation, training, _features(evaluation, features, label), label)
+    found = run(_seen(evaluation, training, compared).select(ROW).order_by(ROW).limit(most))
+    return tuple(int(row[ROW]) + 1 for row in found)
+
+
+def _features(evaluation: "ir.Table", features: Sequence[str], label: str) -> list[str]:
+    return [name for name in dict.fromkeys(features) if name in evaluation.columns and name != label]
+
+
+def _compared(evaluation: "ir.Table", training: "ir.Table", features: list[str], label: str) -> list[str]:
+    return [*features, *([label] if label in training.columns and label in evaluation.columns else [])]
 
 
 def ids_seen(run: Run, evaluation: "ir.Table", training: "ir.Table", *, column: str) -> Estimate:
@@ -77,17 +93,21 @@ def _share_seen(
         return unknown(
             metric, "there are no rows to look for: supply evaluation data with values in every role"
         )
-    left: dict[str, Any] = {}
+    met = _seen(evaluation, training, names)
+    seen = int(run(met.aggregate(n=met.count()))[0]["n"])
+    return census(metric, seen / rows, n=rows)
+
+
+def _seen(evaluation: "ir.Table", training: "ir.Table", names: Sequence[str]) -> Any:
+    """The evaluation rows that have an equal in the training data, with their position if they carry one."""
+    left: dict[str, Any] = {ROW: evaluation[ROW]} if ROW in evaluation.columns else {}
     right: dict[str, Any] = {}
     for position, name in enumerate(names):
         comparable = _comparable(evaluation[name], training[name])
         left[f"c{position}"], right[f"c{position}"] = comparable["evaluation"], comparable["training"]
     here, there = evaluation.select(**left), training.select(**right)
     # `identical_to` is null-safe equality; the engine joins on it by hash and still compares exactly.
-    matches = [here[name].identical_to(there[name]) for name in left]
-    met: Any = here.semi_join(there, matches)
-    seen = int(run(met.aggregate(n=met.count()))[0]["n"])
-    return census(metric, seen / rows, n=rows)
+    return here.semi_join(there, [here[name].identical_to(there[name]) for name in right])
 
 
 def _comparable(evaluation: "ir.Column", training: "ir.Column") -> Mapping[str, Any]:

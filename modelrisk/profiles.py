@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from modelrisk.columns import class_text
-from modelrisk.time_spans import TimeSpan, time_span
+from modelrisk.time_spans import TimeSpan
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CATEGORIES_KEPT = 100
 CODES_KEPT = 20
 _ROWS_PER_CODE = 20  # fewer, and a whole number that happened not to occur would be news
-_COLUMNS_IN_A_QUERY = 250  # the engine's time to plan one grows with the square of what it returns
+_LISTED_TOGETHER = 20  # each list takes the engine some megabytes, however short it is
 
 Run = Callable[["ir.Table"], list[dict[str, Any]]]
 """Executes an Ibis expression and returns its rows."""
@@ -51,8 +51,8 @@ class DatasetProfile:
     Attributes:
         rows: number of rows.
         columns: by name; only those asked for and present.
-        labels: class text -> rows of the label column; empty when it was not asked for.
-        time: the span of the time column; None when it was not asked for.
+        labels: class text -> rows of the label column; empty when nothing is known of it.
+        time: the span of the time column; None when nothing is known of it.
     """
 
     rows: int
@@ -61,29 +61,18 @@ class DatasetProfile:
     time: TimeSpan | None = None
 
 
-def profile(
-    run: Run, table: "ir.Table", *, columns: Iterable[str], time: str | None = None
-) -> DatasetProfile:
-    """Profiles the named columns in one scan for each 250 of them, and those of few values in one more.
+def profile(run: Run, table: "ir.Table", *, columns: Iterable[str]) -> DatasetProfile:
+    """Profiles the named columns in one scan, and those of few values in one more for each twenty.
+
+    Of a wide table hand in some hundred columns at a time: the engine plans every column in every query.
 
     Args:
         run: executes an expression.
         table: the rows; NaN is null.
         columns: the columns wanted; those the table does not have are left out.
-        time: the column whose span is wanted, if the table has it.
     """
     names = [name for name in dict.fromkeys(columns) if name in table.columns]
-    rows = int(run(table.aggregate(rows=table.count()))[0]["rows"])
-    found: dict[str, ColumnProfile] = {}
-    for start in range(0, len(names), _COLUMNS_IN_A_QUERY):
-        some = names[start : start + _COLUMNS_IN_A_QUERY]
-        found |= _profiled(run, table.select(*some), some, rows)
-    span = None if time is None or time not in table.columns else time_span(run, table, time)
-    return DatasetProfile(rows, found, time=span)
-
-
-def _profiled(run: Run, table: "ir.Table", names: Sequence[str], rows: int) -> Mapping[str, ColumnProfile]:
-    totals: dict[str, Any] = {}
+    totals: dict[str, Any] = {"rows": table.count()}
     for position, name in enumerate(names):
         column: Any = table[name]
         dtype = column.type()
@@ -95,6 +84,7 @@ def _profiled(run: Run, table: "ir.Table", names: Sequence[str], rows: int) -> M
         if dtype.is_string() or dtype.is_integer():
             totals[f"different{position}"] = column.approx_nunique()
     found = run(table.aggregate(**totals))[0]
+    rows = int(found["rows"])
     # The estimate may be off by a few percent; it only saves listing columns that are far too long.
     few = {
         position: table[name]
@@ -102,17 +92,29 @@ def _profiled(run: Run, table: "ir.Table", names: Sequence[str], rows: int) -> M
         if found.get(f"different{position}", CATEGORIES_KEPT * 3)
         <= 2 * (CATEGORIES_KEPT if table[name].type().is_string() else CODES_KEPT)
     }
-    listed: dict[str, Any] = {f"v{n}": class_text(column).collect(distinct=True) for n, column in few.items()}
-    values = run(table.aggregate(**listed))[0] if listed else {}
-    return {
+    values = _listed(run, table, few)
+    columns = {
         name: ColumnProfile(
             rows - int(found[f"given{position}"]),
             low=_number(found.get(f"low{position}")),
             high=_number(found.get(f"high{position}")),
-            **_words(table[name], values.get(f"v{position}"), is_few=position in few, rows=rows),
+            **_words(table[name], values.get(position), is_few=position in few, rows=rows),
         )
         for position, name in enumerate(names)
     }
+    return DatasetProfile(rows, columns)
+
+
+def _listed(run: Run, table: "ir.Table", few: Mapping[int, "ir.Column"]) -> Mapping[int, Sequence[str]]:
+    """The different values of the given columns as class text, by the columns' positions."""
+    found: dict[int, Sequence[str]] = {}
+    positions = list(few)
+    for start in range(0, len(positions), _LISTED_TOGETHER):
+        some = positions[start : start + _LISTED_TOGETHER]
+        lists: dict[str, Any] = {f"v{n}": class_text(few[n]).collect(distinct=True) for n in some}
+        row = run(table.aggregate(**lists))[0]
+        found |= {n: row[f"v{n}"] or () for n in some}
+    return found
 
 
 def _number(value: Any) -> float | None:

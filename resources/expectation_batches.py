@@ -11,7 +11,7 @@ evaluate on this engine (`modelrisk.expectation_conditions`).
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -256,6 +256,8 @@ def _result(
     elif spec.kind is Kind.KEY_UNIQUE:
         rows = view.keyed_rows(spec)
         unexpected = round((1.0 - float(counts["observed_value"] or 0.0)) * rows)
+    elif spec.kind is Kind.ROWS_AT_LEAST and not result.success:
+        return replace(evaluated(spec, passed=False, rows=rows), found=f"{rows:,} rows")
     return evaluated(spec, passed=bool(result.success), rows=rows, unexpected=unexpected)
 
 

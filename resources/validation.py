@@ -1,66 +1,44 @@
 """Validation of the evaluation data: what is expected of it asked once, where the rows are.
 
-What does not belong here: what is expected (`modelrisk.expectations`), how the validating library is asked
-(`resources.expectation_batches`) and verdicts.
+What does not belong here: what is expected (`modelrisk.expectations`), how it is asked
+(`resources.expectation_runs`) and verdicts.
 """
 
 import datetime
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import cast
 
 from modelrisk.cases import Case, feature_columns
-from modelrisk.columns import ROW, class_text, is_numeric
 from modelrisk.errors import Unavailable
 from modelrisk.estimates import Estimate
-from modelrisk.expectation_conditions import (
-    columns_of,
-    disagreeing,
-    has_rows,
-    is_unexpected,
-    looked_at,
-    unexpected_rows,
-    unfit,
-)
 from modelrisk.expectation_results import (
     ROWS_NAMED,
     ExpectationResult,
-    Whereabouts,
-    counted,
-    evaluated,
     expectation_table,
     failures_in_words,
-    in_order,
     mismatches_in_words,
+    row_numbers,
     training_unknown,
-    unevaluated,
     unseen_categories,
     validation_estimates,
 )
-from modelrisk.expectation_specs import ExpectationSpec, Kind
+from modelrisk.expectation_specs import ExpectationSpec
 from modelrisk.expectations import Subject, expectations
 from modelrisk.intake import Intake, Task
 from modelrisk.label_shares import compared_shares, share_table
-from modelrisk.leakage import IDS_SEEN, ROWS_SEEN, ids_seen, rows_seen, unknown
+from modelrisk.leakage import IDS_SEEN, ROWS_SEEN, first_rows_seen, ids_seen, rows_seen, unknown
 from modelrisk.lineage import Signature
-from modelrisk.profiles import DatasetProfile, profile
+from modelrisk.outputs import class_text as class_text_of
+from modelrisk.profiles import ColumnProfile, DatasetProfile, profile
 from modelrisk.records import Blame, Problem, StageEvidence, Table
 from modelrisk.signature_mismatches import mismatch_table, signature_mismatches
 from modelrisk.time_spans import TimeSpan, time_span
 from resources.datasets import LABEL_CLASSES_KEPT, DatasetDescription, Datasets
-from resources.expectation_batches import KINDS, ExpectationBatches
-
-if TYPE_CHECKING:
-    pass
+from resources.expectation_runs import ExpectationRuns, in_parts
 
 STAGE = "validation/evaluation_data"
-MOST_ASKED = 1500
-"""Above so many expectations the engine counts by itself what it can: the library would take minutes."""
-
-_COUNTED_TOGETHER = 200
-_LOCATED = 100
-_BY_NAME = (Kind.PRESENT, Kind.NUMERIC)
+_ALWAYS_SHOWN = ("expectations", "signature")
 
 
 class Validator:
@@ -73,7 +51,7 @@ class Validator:
 
     def __init__(self, datasets: Datasets, *, today: Callable[[], datetime.date]) -> None:
         self._datasets = datasets
-        self._batches = ExpectationBatches(datasets)
+        self._runs = ExpectationRuns(datasets)
         self._today = today
 
     def evidence(self, case: Case) -> StageEvidence:
@@ -87,7 +65,7 @@ class Validator:
         named = signature if signature is not None and signature.columns else None
         subject = _subject(intake, named, evaluation, today=self._today())
         training = self._as_bound(case, "training")
-        leakage = self._leakage(subject, evaluation, training)
+        leakage, leaked = self._leakage(subject, evaluation, training)
         learned = training if isinstance(training, Problem) else self._learned(training, subject)
         known = None if isinstance(learned, Problem) else learned
         results = self.validate(evaluation.path, expectations(subject, training=known))
@@ -114,97 +92,17 @@ class Validator:
             not_applicable={}
             if subject.id
             else {IDS_SEEN: "the intake names no `id` column in its data section"},
-            tables={name: table for name, table in tables.items() if table or name in _ALWAYS},
+            tables={name: table for name, table in tables.items() if table or name in _ALWAYS_SHOWN},
             details={
                 "failed_expectations": failures_in_words(results),
                 "signature_mismatches": mismatches_in_words(mismatches or ()),
+                ROWS_SEEN: leaked,
             },
         )
 
     def validate(self, path: Path, specs: Sequence[ExpectationSpec]) -> tuple[ExpectationResult, ...]:
-        """Evaluates expectations of a file, each once, in the order of `specs`.
-
-        An expectation that raises could not be evaluated, by itself; so could one about a column
-        the file does not have, unless it expects no more than the column.
-        """
-        try:
-            file = self._file(path)
-        except Unavailable as error:
-            return tuple(unevaluated(spec, str(error)) for spec in specs)
-        results = {spec.name: early for spec in specs if (early := file.answer(spec)) is not None}
-        asked = [spec for spec in specs if spec.name not in results]
-        is_wide = len(asked) > MOST_ASKED
-        together = [
-            spec for spec in asked if is_wide and spec.kind in (Kind.GIVEN, Kind.BETWEEN, Kind.IN_SET)
-        ]
-        results |= self._counted(path, together)
-        for spec in asked:
-            if spec.name not in results and spec.kind not in KINDS:
-                results[spec.name] = self._alone(path, spec)
-        results |= self._batches.results(path, [spec for spec in asked if spec.name not in results])
-        return self._located(path, [results[spec.name] for spec in specs])
-
-    def _file(self, path: Path) -> "_File":
-        with self._datasets.table(path) as rows:
-            count = self._datasets.run(rows.aggregate(rows=rows.count()))[0]["rows"]
-            return _File(int(count), {name: str(rows[name].type()) for name in rows.columns if name != ROW})
-
-    def _counted(self, path: Path, specs: Sequence[ExpectationSpec]) -> dict[str, ExpectationResult]:
-        """Expectations of single values, many in one scan."""
-        found: dict[str, ExpectationResult] = {}
-        for start in range(0, len(specs), _COUNTED_TOGETHER):
-            some = specs[start : start + _COUNTED_TOGETHER]
-            try:
-                with self._datasets.table(path, columns={spec.column or "" for spec in some}) as rows:
-                    asked: dict[str, Any] = {}
-                    for number, spec in enumerate(some):
-                        asked[f"n{number}"] = looked_at(spec, rows)
-                        asked[f"u{number}"] = unexpected_rows(spec, rows)
-                    counts = self._datasets.run(rows.aggregate(**asked))[0]
-            except Unavailable as error:
-                found |= {spec.name: unevaluated(spec, str(error)) for spec in some}
-                continue
-            found |= {
-                spec.name: counted(spec, rows=counts[f"n{number}"], unexpected=counts[f"u{number}"])
-                for number, spec in enumerate(some)
-            }
-        return found
-
-    def _alone(self, path: Path, spec: ExpectationSpec) -> ExpectationResult:
-        """An expectation as a query of its own."""
-        try:
-            with self._datasets.table(path, columns=columns_of(spec)) as rows:
-                if spec.kind is Kind.FRESH:
-                    return _fresh(spec, time_span(self._datasets.run, rows, spec.column or ""))
-                if spec.kind is Kind.LABELS_AGREE:
-                    asked = disagreeing(spec, rows)
-                else:
-                    asked = rows.aggregate(rows=looked_at(spec, rows), unexpected=unexpected_rows(spec, rows))
-                counts = self._datasets.run(asked)[0]
-        except Unavailable as error:
-            if spec.kind is Kind.MATCHES:
-                return unevaluated(spec, "the engine (RE2) could not use the pattern: write a simpler one")
-            return unevaluated(spec, str(error))
-        return counted(spec, rows=int(counts["rows"] or 0), unexpected=int(counts["unexpected"]))
-
-    def _located(self, path: Path, results: Sequence[ExpectationResult]) -> tuple[ExpectationResult, ...]:
-        """The results with the first row numbers of what is not as expected."""
-        wanted = [one for one in in_order(results) if one.unexpected and has_rows(one.spec)][:_LOCATED]
-        found = {one.name: self._whereabouts(path, one.spec) for one in wanted}
-        return tuple(replace(one, where=found.get(one.name, one.where)) for one in results)
-
-    def _whereabouts(self, path: Path, spec: ExpectationSpec) -> Whereabouts:
-        try:
-            with self._datasets.table(path, columns=columns_of(spec)) as rows:
-                chosen = rows.filter(is_unexpected(spec, rows))
-                first = self._datasets.run(chosen.select(ROW).order_by(ROW).limit(ROWS_NAMED))
-                values = None
-                if spec.kind is Kind.IN_SET and spec.column is not None:
-                    text: Any = class_text(chosen[spec.column])
-                    values = int(self._datasets.run(chosen.aggregate(n=text.nunique()))[0]["n"])
-        except Unavailable:
-            return Whereabouts()  # the count stands; where, could not be found out
-        return Whereabouts(tuple(int(row[ROW]) + 1 for row in first), values)
+        """Evaluates expectations of a file, each once, in the order of `specs`."""
+        return self._runs.results(path, specs)
 
     def _as_bound(self, case: Case, role: str) -> DatasetDescription | Problem:
         """The data the case is bound to, still the same bytes."""
@@ -228,15 +126,21 @@ class Validator:
 
     def _learned(self, training: DatasetDescription, subject: Subject) -> DatasetProfile | Problem:
         """What the training data teaches about features, label and time."""
-        columns = subject.features
+        columns = list(subject.features)
         if subject.task is Task.REGRESSION:
-            columns = (*columns, subject.label)
+            columns.append(subject.label)
+        known: dict[str, ColumnProfile] = {}
+        run, span = self._datasets.run, None
         try:
-            with self._datasets.table(training.path) as rows:
-                known = profile(self._datasets.run, rows, columns=columns, time=subject.time)
+            for some in in_parts(columns):
+                with self._datasets.table(training.path, columns=some) as rows:
+                    known |= profile(run, rows, columns=some).columns
+            if subject.time is not None and subject.time in training.types:
+                with self._datasets.table(training.path, columns=(subject.time,)) as rows:
+                    span = time_span(run, rows, subject.time)
         except Unavailable as error:
             return Problem.from_error(error)
-        return replace(known, labels=self._labels(training, subject))
+        return DatasetProfile(training.rows, known, self._labels(training, subject), span)
 
     def _labels(self, data: DatasetDescription, subject: Subject) -> dict[str, int]:
         """Class -> rows; empty for a regression, and where the label is no label."""
@@ -272,57 +176,23 @@ class Validator:
 
     def _leakage(
         self, subject: Subject, evaluation: DatasetDescription, training: DatasetDescription | Problem
-    ) -> tuple[Estimate, ...]:
+    ) -> tuple[tuple[Estimate, ...], str]:
+        """The shares of rows and identifiers seen in training, and which rows they are."""
         metrics = (ROWS_SEEN, IDS_SEEN) if subject.id else (ROWS_SEEN,)
         if isinstance(training, Problem):
-            return tuple(unknown(metric, str(training)) for metric in metrics)
-        run = self._datasets.run
+            return tuple(unknown(metric, str(training)) for metric in metrics), ""
+        run, features, label = self._datasets.run, subject.features, subject.label
         try:
             with self._datasets.table(evaluation.path) as ours, self._datasets.table(training.path) as theirs:
-                seen = [rows_seen(run, ours, theirs, features=subject.features, label=subject.label)]
+                seen = [rows_seen(run, ours, theirs, features=features, label=label)]
                 if subject.id:
                     seen.append(ids_seen(run, ours, theirs, column=subject.id))
-                return tuple(seen)
+                if not seen[0].value:
+                    return tuple(seen), ""
+                first = first_rows_seen(run, ours, theirs, features=features, label=label, most=ROWS_NAMED)
         except Unavailable as error:
-            return tuple(unknown(metric, str(error)) for metric in metrics)
-
-
-_ALWAYS = ("expectations", "signature")
-
-
-@dataclass(frozen=True)
-class _File:
-    """What can be answered without looking at values.
-
-    Attributes:
-        rows: number of rows.
-        types: column -> type.
-    """
-
-    rows: int
-    types: dict[str, str]
-
-    def answer(self, spec: ExpectationSpec) -> ExpectationResult | None:
-        """The result, where names and types decide it, or why the data cannot be asked; else None."""
-        lacking = [name for name in columns_of(spec) or () if name not in self.types]
-        if spec.kind is Kind.PRESENT:
-            return evaluated(spec, passed=not lacking, rows=self.rows)
-        if lacking:
-            return unevaluated(spec, "no such column")
-        if spec.kind is Kind.NUMERIC:
-            return evaluated(spec, passed=is_numeric(self.types[spec.column or ""]), rows=self.rows)
-        problem = None if spec.column is None else unfit(spec, self.types[spec.column])
-        return None if problem is None else unevaluated(spec, problem)
-
-
-def _fresh(spec: ExpectationSpec, span: TimeSpan) -> ExpectationResult:
-    age = None if spec.day is None else span.age(spec.day)
-    if age is None:
-        return unevaluated(spec, "no value of it reads as a date: store dates, or name another column")
-    if age < 0:
-        why = f"the newest value lies {-age} days after {spec.day}: check the data, and this machine's clock"
-        return unevaluated(spec, why)
-    return replace(evaluated(spec, passed=age <= (spec.high or 0), rows=1), rows=0)
+            return tuple(unknown(metric, str(error)) for metric in metrics), ""
+        return tuple(seen), f"rows {row_numbers(first, of=round(seen[0].value * seen[0].n))}"
 
 
 def _subject(
@@ -337,8 +207,8 @@ def _subject(
         if signature is None
         else tuple(spec.name for spec in signature.inputs if not spec.required),
         label=data.label,
-        positive=intake.positive or "",
-        classes=intake.classes or (),
+        positive=class_text_of(data.positive) or "",
+        classes=tuple(class_text_of(value) or "" for value in intake.prediction.classes or ()),
         id=data.id,
         time=data.time,
         sensitive=tuple(data.sensitive or ()),

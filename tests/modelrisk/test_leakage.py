@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from modelrisk.estimates import Estimate
-from modelrisk.leakage import ids_seen, rows_seen
+from modelrisk.leakage import first_rows_seen, ids_seen, rows_seen
 from resources.datasets import Datasets
 
 Table = dict[str, list[Any]]
@@ -116,3 +116,14 @@ def test_identifiers_that_are_all_missing_are_unknown_not_zero(datasets: Dataset
     ours = written(tmp_path / "e.parquet", {"id": [None, NAN]})
     with datasets.table(ours) as left, datasets.table(ours) as right:
         assert not ids_seen(datasets.run, left, right, column="id").is_evaluable
+
+
+def test_the_first_seen_rows_are_named_by_their_numbers(datasets: Datasets, tmp_path: Path):
+    ours = written(tmp_path / "e.parquet", {"a": [9, 1, 2, 1, 3], "y": [0, 0, 1, 0, 1]})
+    theirs = written(tmp_path / "t.parquet", {"a": [3, 1], "y": [1, 0]})
+    with datasets.table(ours) as left, datasets.table(theirs) as right:
+        named = [
+            first_rows_seen(datasets.run, left, right, features=["a", "y"], label="y", most=most)
+            for most in (5, 2)
+        ]
+    assert named == [(2, 4, 5), (2, 4)]

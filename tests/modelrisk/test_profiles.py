@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from modelrisk.profiles import CATEGORIES_KEPT, ColumnProfile, DatasetProfile, profile
+from modelrisk.profiles import CATEGORIES_KEPT, CODES_KEPT, ColumnProfile, DatasetProfile, profile
 from resources.datasets import Datasets
 
 
@@ -53,6 +53,22 @@ def test_few_texts_are_listed_and_many_are_not(tmp_path: Path):
     assert found.columns["few"].categories == tuple(sorted(set(few)))
     assert found.columns["edge"].categories is None
     assert found.columns["many"].categories is None
+
+
+def test_few_whole_numbers_with_twenty_rows_to_each_are_codes(tmp_path: Path):
+    found = profiled(
+        tmp_path,
+        {
+            "code": [i % CODES_KEPT for i in range(400)],
+            "more": [i % (CODES_KEPT + 1) for i in range(400)],
+            "count": list(range(400)),
+            "half": [i % 4 / 2 for i in range(400)],
+        },
+    )
+    assert found.columns["code"].codes == tuple(sorted(map(str, range(CODES_KEPT))))
+    assert [found.columns[name].codes for name in ("more", "count", "half")] == [None] * 3
+    few = profiled(tmp_path, {"code": [i % 5 for i in range(99)]})
+    assert few.columns["code"].codes is None
 
 
 def test_only_columns_that_are_asked_for_and_present_are_profiled(tmp_path: Path):

@@ -421,3 +421,174 @@ def test_the_models_signature_is_compared_with_the_file(
     assert {row["reason"] for row in evidence.tables["signature"]} == {"retyped", "missing"}
     unsigned = validator.evidence(replace(case, lineage=replace(case.lineage, signature=None)))
     assert values(unsigned)["signature_mismatches"] is None
+
+
+def test_what_the_team_declares_is_asked_and_its_failure_counts(
+    validator: Validator, datasets: Datasets, files: tuple[Path, Path]
+):
+    declared = [
+        {"column": "x", "at_most": 57, "because": "We never saw more."},
+        {"column": "id", "at_most": 10, "gates": False},
+        {"rows_at_least": 60},
+    ]
+    evidence = validator.evidence(case_of(datasets, *files, expectations=declared))
+    assert values(evidence)["failed_expectations"] == 1
+    first, second = evidence.tables["expectations"][:2]
+    assert (first["outcome"], first["unexpected"], first["first rows"]) == ("failed", 3, "58, 59, 60")
+    assert first["because"] == "We never saw more."
+    assert (second["outcome"], second["unexpected"]) == ("noted", 49)
+    assert evidence.details["failed_expectations"] == "x: none above 57 (3 of 60 rows: 58, 59, 60)"
+
+
+def test_a_declared_column_that_is_not_there_fails(
+    validator: Validator, datasets: Datasets, files: tuple[Path, Path]
+):
+    declared = [{"column": "gone", "at_least": 0}]
+    assert (
+        values(validator.evidence(case_of(datasets, *files, expectations=declared)))["failed_expectations"]
+        == 1
+    )
+
+
+def test_a_declared_expectation_the_data_cannot_be_asked_is_never_a_zero(
+    validator: Validator, datasets: Datasets, files: tuple[Path, Path]
+):
+    declared = [{"column": "sex", "at_least": 0}]
+    evidence = validator.evidence(case_of(datasets, *files, expectations=declared))
+    (estimate,) = [one for one in evidence.estimates if one.metric == "failed_expectations"]
+    assert estimate.value is None
+    assert "sex: the column is stored as string" in str(estimate.problem)
+
+
+def test_classes_stand_beside_those_of_training(
+    validator: Validator, datasets: Datasets, files: tuple[Path, Path]
+):
+    assert validator.evidence(case_of(datasets, *files)).tables["classes"] == (
+        {"class": "0", "rows": 30, "share": 0.5, "in training": 0.5},
+        {"class": "1", "rows": 30, "share": 0.5, "in training": 0.5},
+    )
+
+
+def test_codes_unseen_in_training_are_shown_and_refuse_nothing(
+    validator: Validator, datasets: Datasets, tmp_path: Path
+):
+    n = 100
+    base = {"y": [0, 1] * (n // 2), "id": list(range(n)), "sex": ["F", "M"] * (n // 2)}
+    training = written(tmp_path / "t.parquet", base | {"id": list(range(n, 2 * n)), "x": [1, 2, 3, 4] * 25})
+    path = written(tmp_path / "e.parquet", base | {"x": [1, 2, 3, 4] * 24 + [1, 1, 1, 0]})
+    evidence = validator.evidence(case_of(datasets, path, training))
+    assert values(evidence)["failed_expectations"] == 0
+    assert evidence.tables["unseen categories"] == (
+        {"column": "x", "values": 1, "rows": 1, "share": 0.01, "first rows": "100"},
+    )
+
+
+def dated(datasets: Datasets, folder: Path, days: list[Any], trained_on: list[Any], **data: Any) -> Case:
+    n = len(days)
+    base = {"y": [i % 2 for i in range(n)], "x": [i + 0.25 for i in range(n)], "sex": ["F"] * n}
+    path = written(folder / "e.parquet", base | {"id": list(range(n)), "day": days})
+    ids = {"id": list(range(n, 2 * n)), "x": [i + 0.5 for i in range(n)]}
+    training = written(folder / "t.parquet", base | ids | {"day": trained_on})
+    return case_of(datasets, path, training, time="day", **data)
+
+
+def outcomes(evidence: StageEvidence, column: str) -> dict[str, str]:
+    return {
+        str(row["expected"]): str(row["outcome"])
+        for row in evidence.tables["expectations"]
+        if row["column"] == column
+    }
+
+
+def test_the_age_of_the_data_and_rows_older_than_training_are_shown(
+    validator: Validator, datasets: Datasets, tmp_path: Path
+):
+    case = dated(datasets, tmp_path, [date(2026, 11, day) for day in (1, 5, 9, 10)], [date(2026, 11, 5)] * 4)
+    evidence = validator.evidence(case)
+    ours, theirs = evidence.tables["time span"]
+    assert (ours["oldest"], ours["newest"], ours["days old"]) == ("2026-11-01", "2026-11-10", 16)
+    assert (theirs["data"], theirs["newest"]) == ("training", "2026-11-05")
+    assert outcomes(evidence, "day")["none observed before the newest training row"] == "noted"
+    assert values(evidence)["failed_expectations"] == 0
+
+
+def test_with_the_clock_set_back_everything_lies_in_the_future_and_nothing_is_refused_for_it(
+    datasets: Datasets, tmp_path: Path
+):
+    case = dated(datasets, tmp_path, [TODAY] * 4, [date(2026, 1, 1)] * 4)
+    evidence = Validator(datasets, today=lambda: date(2020, 1, 1)).evidence(case)
+    assert outcomes(evidence, "day")["none after 2020-01-02"] == "noted"
+    assert evidence.tables["time span"][0]["days old"] == -2521
+    assert values(evidence)["failed_expectations"] == 0
+
+
+def test_a_limit_on_age_that_the_intake_declares_refuses(
+    validator: Validator, datasets: Datasets, tmp_path: Path
+):
+    limit = [{"column": "day", "newest_within_days": 30}]
+    stale = dated(datasets, tmp_path, [date(2026, 10, 1)] * 4, [date(2026, 1, 1)] * 4, expectations=limit)
+    evidence = validator.evidence(stale)
+    assert values(evidence)["failed_expectations"] == 1
+    assert evidence.tables["expectations"][0]["found"] == "56 days"
+
+
+def test_a_time_column_of_text_that_is_no_time_is_noted(
+    validator: Validator, datasets: Datasets, tmp_path: Path
+):
+    evidence = validator.evidence(dated(datasets, tmp_path, ["soon", "late", "now", "x"], ["then"] * 4))
+    assert outcomes(evidence, "day")["none after 2026-11-27"] == "noted"
+    assert evidence.tables["time span"][0]["unreadable"] == 4
+    assert values(evidence)["failed_expectations"] == 0
+
+
+def test_times_of_two_kinds_are_not_compared(validator: Validator, datasets: Datasets, tmp_path: Path):
+    evidence = validator.evidence(dated(datasets, tmp_path, [1, 2, 3, 4], [date(2026, 1, 1)] * 4))
+    assert "none observed before the newest training row" not in outcomes(evidence, "day")
+
+
+def test_the_rows_seen_in_training_are_named(
+    validator: Validator, datasets: Datasets, files: tuple[Path, Path]
+):
+    evidence = validator.evidence(case_of(datasets, files[0], files[0]))
+    assert evidence.details["rows_seen_in_training"] == "rows 1, 2, 3, 4, 5 …"
+
+
+def regression(datasets: Datasets, folder: Path, targets: list[Any], trained_on: list[Any]) -> Case:
+    from modelrisk.intake import Task
+
+    n = len(targets)
+    base = {"x": [i + 0.25 for i in range(n)], "sex": ["F"] * n, "id": list(range(n)), "y": targets}
+    path = written(folder / "e.parquet", base)
+    m = len(trained_on)
+    learned = {"x": [i / m * n + 0.1 for i in range(m)], "id": list(range(n, n + m)), "y": trained_on}
+    case = case_of(datasets, path, written(folder / "t.parquet", learned))
+    assert case.intake is not None
+    return replace(case, intake=replace(case.intake, task=Task.REGRESSION))
+
+
+@pytest.mark.parametrize(
+    ("targets", "failed"),
+    [
+        ([1.0, 2.0, 3.0, 4.0], set[str]()),
+        ([1, 2, 3, 4], set[str]()),
+        ([1e12, -1e12, 0.0, 1.0], set[str]()),  # unlike training is shown, not refused
+        ([7.0] * 4, {"at least two different values"}),
+        ([1.0, 2.0, INF, 3.0], {"no infinite value in the column"}),
+        ([1.0, NAN, None, 3.0], {"no missing value"}),
+        (["1", "2", "x", "4"], {"the column holds numbers"}),
+    ],
+)
+def test_the_target_of_a_regression_is_given_finite_and_varies(
+    validator: Validator, datasets: Datasets, tmp_path: Path, targets: list[Any], failed: set[str]
+):
+    evidence = validator.evidence(regression(datasets, tmp_path, targets, [0.0, 5.0] * 10))
+    assert {name for name, outcome in outcomes(evidence, "y").items() if outcome == "failed"} == failed
+    assert "classes" not in evidence.tables
+    assert values(evidence)["failed_expectations"] == len(failed)
+
+
+def test_targets_outside_the_training_range_are_noted(
+    validator: Validator, datasets: Datasets, tmp_path: Path
+):
+    evidence = validator.evidence(regression(datasets, tmp_path, [1e12, -1e12, 0.0, 1.0], [0.0, 5.0] * 10))
+    assert "noted" in outcomes(evidence, "y").values()

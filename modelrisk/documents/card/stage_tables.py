@@ -24,7 +24,10 @@ _COLUMNS = (
     "column",
     "key",
     "what",
+    "class",
+    "data",
     "expected",
+    "because",
     "found",
     "reason",
     "consequence",
@@ -32,6 +35,10 @@ _COLUMNS = (
     "rows",
     "unexpected",
     "allowed",
+    "values",
+    "share",
+    "in training",
+    "first rows",
     "problem",
 )
 """Columns in reading order: evidence keeps them sorted by name, and others follow these."""
