@@ -46,8 +46,8 @@ def materialized(
 
 def shown_evidence(evidence: StageEvidence) -> Shown:
     """What stood in a stage's way, its charts and tables, then numbers that Dagster draws over time."""
-    whole = [one for one in evidence.estimates if not one.cohort]
-    grouped = [one for one in evidence.estimates if one.cohort]
+    whole = [one for one in evidence.estimates if not one.cohort and one.outcome is None]
+    grouped = [one for one in evidence.estimates if one.cohort or one.outcome is not None]
     shown: dict[str, dg.MetadataValue | str | int | float | None] = {
         "problem": None if evidence.problem is None else str(evidence.problem)
     }
@@ -61,7 +61,9 @@ def shown_evidence(evidence: StageEvidence) -> Shown:
         shown |= _of_interest(name, rows)
     shown |= plotted(whole)
     for metric in dict.fromkeys(one.metric for one in grouped):
-        shown[f"{metric} by group"] = estimates_table(one for one in grouped if one.metric == metric)
+        shown[f"{metric} by {_parts(metric, grouped)}"] = estimates_table(
+            one for one in grouped if one.metric == metric
+        )
     for one in evidence.estimates:
         if one.problem is not None:
             shown[f"{_name(one)}: not evaluable"] = one.problem
@@ -152,14 +154,21 @@ def _of_interest(name: str, rows: Table) -> dict[str, dg.MetadataValue]:
     )
 
 
+def _parts(metric: str, grouped: Sequence[Estimate]) -> str:
+    of_classes = all(one.outcome is not None for one in grouped if one.metric == metric)
+    return "class" if of_classes else "group"
+
+
 def _name(estimate: Estimate) -> str:
-    return f"{estimate.metric}, {described_cohort(estimate.cohort)}" if estimate.cohort else estimate.metric
+    if not estimate.cohort and estimate.outcome is None:
+        return estimate.metric
+    return f"{estimate.metric}, {described_cohort(estimate.cohort, estimate.outcome)}"
 
 
 def _row(estimate: Estimate) -> dict[str, Scalar]:
     return {
         "metric": estimate.metric,
-        "cohort": described_cohort(estimate.cohort),
+        "cohort": described_cohort(estimate.cohort, estimate.outcome),
         "against": estimate.reference,
         "value": estimate.value,
         "low": estimate.low,

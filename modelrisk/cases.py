@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 
 from modelrisk.champions import Champion
 from modelrisk.identity import ModelVersion
-from modelrisk.intake import Intake
+from modelrisk.intake import Intake, Task
 from modelrisk.lineage import Lineage, Signature
-from modelrisk.outputs import OutputSpec, class_text, default_classes
+from modelrisk.outputs.binary import BinaryReading
+from modelrisk.outputs.classes import default_classes
+from modelrisk.outputs.multiclass import MulticlassReading
+from modelrisk.outputs.readings import Reading
+from modelrisk.outputs.regression import RegressionReading
 from modelrisk.records import Blame, BoundDigests, Problem, StageEvidence
 from modelrisk.tiering import TierDecision
 
@@ -83,21 +87,24 @@ def not_in_the_inventory(version: ModelVersion) -> Problem:
     )
 
 
-def output_spec(intake: Intake, labels: tuple[str, ...] = ()) -> OutputSpec:
-    """How the model's output is to be read: the declared classes, or the labels found, sorted.
+def reading_of(intake: Intake, labels: tuple[str, ...] = ()) -> Reading:
+    """How the model's output is to be read, by the intake's task.
 
     Args:
         intake: the declaration.
         labels: class texts found in the evaluation data, used when the intake names no classes.
 
     Raises:
-        CallerMistake: there are not exactly two classes, or the positive one is not among them.
+        CallerMistake: the classes are not what the task needs.
     """
-    declared = tuple(class_text(value) or "" for value in intake.prediction.classes or ())
-    positive = class_text(intake.data.positive) or ""
-    classes = declared or default_classes({*labels, positive})
-    return OutputSpec(
-        classes=classes,  # pyright: ignore[reportArgumentType] - OutputSpec itself refuses other than two
+    if intake.task is Task.REGRESSION:
+        return RegressionReading(intake.prediction.score)
+    if intake.task is Task.MULTICLASS_CLASSIFICATION:
+        return MulticlassReading(intake.classes or default_classes(labels))
+    positive = intake.positive or ""
+    classes = intake.classes or default_classes({*labels, positive})
+    return BinaryReading(
+        classes=classes,  # pyright: ignore[reportArgumentType] - it refuses other than two by itself
         positive=positive,
         threshold=intake.prediction.threshold,
         score_column=intake.prediction.score,

@@ -18,6 +18,7 @@ from typing import Annotated, ClassVar
 
 from modelrisk.errors import Fault, InvalidDocument
 from modelrisk.evidence import digest_of
+from modelrisk.intake import Task
 from modelrisk.yaml_contracts import Says, validated
 from modelrisk.yaml_documents import Document, in_order, one_of, parsed, shown, suggestion
 
@@ -145,6 +146,7 @@ class Control:
         evidence: what evidences it.
         limitations: what a pass does not tell.
         how_to_pass: what to do next when it did not pass; also the description of its check.
+        tasks: the tasks whose models it judges.
         mappings: its counterparts in outside frameworks.
     """
 
@@ -156,6 +158,7 @@ class Control:
     evidence: str
     limitations: str
     how_to_pass: str
+    tasks: tuple[Task, ...]
     mappings: tuple[Clause, ...]
 
 
@@ -222,6 +225,7 @@ def catalogue_from(*, controls: Document, frameworks: Document) -> Catalogue:
                 evidence=control.evidence,
                 limitations=control.limitations,
                 how_to_pass=control.how_to_pass,
+                tasks=control.tasks or tuple(Task),
                 mappings=tuple(clause for text in control.mappings if (clause := clause_from(text))),
             )
             for name, control in listed.controls.items()
@@ -256,6 +260,7 @@ class _ControlYaml:
     evidence: _Sentence
     limitations: _Sentence
     how_to_pass: _Sentence
+    tasks: tuple[Task, ...] = ()
     mappings: tuple[str, ...] = ()
 
 

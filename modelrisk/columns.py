@@ -1,6 +1,6 @@
 """Columns by their types, and as expressions: the class text of a column, computed where the data is.
 
-What does not belong here: the same for a Python value (`modelrisk.outputs`).
+What does not belong here: the same for a Python value (`modelrisk.outputs.classes`).
 """
 
 from typing import TYPE_CHECKING, Any, cast

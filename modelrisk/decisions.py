@@ -327,6 +327,9 @@ def _rule_view(obligation: Obligation) -> RuleView:
     )
 
 
+_MEASURED_OF_EVERY_GROUP = frozenset({"selection_rate", "accuracy", "mae"})
+
+
 # --- deciding --------------------------------------------------------------------------------------------
 
 
@@ -364,13 +367,14 @@ class Submission:
 
     @property
     def cohorts(self) -> tuple[Cohort, ...]:
-        """Every group found in the data, from the selection rates that every scored group has."""
-        return tuple(
-            estimate.cohort
+        """Every group found in the data, from what is measured of every scored group."""
+        found: dict[tuple[tuple[str, str | None], ...], Cohort] = {
+            tuple(estimate.cohort.items()): estimate.cohort
             for evidence in self.stages.values()
             for estimate in evidence.estimates
-            if estimate.metric == "selection_rate" and estimate.cohort
-        )
+            if estimate.metric in _MEASURED_OF_EVERY_GROUP and estimate.cohort
+        }
+        return tuple(found.values())
 
 
 def decide(

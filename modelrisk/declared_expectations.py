@@ -20,7 +20,7 @@ from typing import Annotated, ClassVar, TypeGuard
 
 from modelrisk.errors import Fault
 from modelrisk.expectation_specs import ExpectationSpec, Kind
-from modelrisk.outputs import class_text
+from modelrisk.outputs.classes import class_text
 from modelrisk.yaml_contracts import Says
 from modelrisk.yaml_documents import Document, KeyPath, Yaml, one_of, shown, unreadable_characters
 

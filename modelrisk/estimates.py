@@ -90,6 +90,7 @@ def not_evaluable(
     method: str = "none",
     group: str | None = None,
     reference: str | None = None,
+    outcome: str | None = None,
 ) -> Estimate:
     """An estimate that says why it has no value; a rule can only read it as *not evaluable*."""
     return Estimate(
@@ -104,11 +105,15 @@ def not_evaluable(
         group=group,
         reference=reference,
         problem=problem,
+        outcome=outcome,
     )
 
 
-def described_cohort(cohort: Cohort) -> str:
-    """The cohort for a reader: `all rows`, `sex = F`, `sex = (missing)`."""
+def described_cohort(cohort: Cohort, outcome: str | None = None) -> str:
+    """The rows for a reader: `all rows`, `sex = F`, `sex = (missing)`, `class 'b'`."""
+    if outcome is not None:
+        rest = f", {described_cohort(cohort)}" if cohort else ""
+        return f"class {outcome!r}{rest}"
     if not cohort:
         return "all rows"
     return ", ".join(f"{name} = {'(missing)' if group is None else group}" for name, group in cohort.items())

@@ -20,7 +20,7 @@ from typing import Annotated, ClassVar, TypeGuard
 from modelrisk import declared_expectations
 from modelrisk.declared_expectations import DeclaredExpectation
 from modelrisk.errors import Fault
-from modelrisk.outputs import class_text
+from modelrisk.outputs.classes import class_text
 from modelrisk.yaml_contracts import Says, validated
 from modelrisk.yaml_documents import (
     Document,
@@ -35,7 +35,7 @@ from modelrisk.yaml_documents import (
 LINEAGE = "lineage"
 PREVIOUS = "previous"
 Class = str | int | float | bool
-"""A class as it stands in YAML; compared by `modelrisk.outputs.class_text`."""
+"""A class as it stands in YAML; compared by `modelrisk.outputs.classes.class_text`."""
 
 
 class Task(StrEnum):
@@ -44,9 +44,6 @@ class Task(StrEnum):
     BINARY_CLASSIFICATION = "binary_classification"
     MULTICLASS_CLASSIFICATION = "multiclass_classification"
     REGRESSION = "regression"
-
-
-ACCEPTED_TASKS = (Task.BINARY_CLASSIFICATION,)
 
 
 class Materiality(StrEnum):
@@ -134,9 +131,10 @@ class DataSources:
     Attributes:
         evaluation: path relative to the intake file, or a file URI; Parquet or CSV.
         training: `lineage` (the data set logged with the training run), or a path as above.
-        label: column with the true class.
-        positive: the class that `score` is the probability of.
-        favourable: the class that is good for the person concerned; None defaults to `positive`.
+        label: column with the true class, or the true number of a regression.
+        positive: the class that `score` is the probability of; of a binary classifier, and of no other model.
+        favourable: the class that is good for the person concerned; for a binary classifier None defaults to
+            `positive`. A regression has none.
         reference: sensitive attribute -> the group others are compared with; default the largest.
         sensitive: columns whose groups are compared; None: nothing was declared, `()`: there are none.
         id: column that identifies an entity.
@@ -149,8 +147,8 @@ class DataSources:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
     evaluation: Annotated[str, Says("the path or URI of the evaluation data", "../data/evaluation.parquet")]
-    label: Annotated[str, Says("the column that holds the true class", "defaulted")]
-    positive: _Class
+    label: Annotated[str, Says("the column that holds the true class or number", "defaulted")]
+    positive: _Class | None = None
     training: Annotated[str, Says("`lineage`, or the path of the training data", LINEAGE)] = LINEAGE
     favourable: _Class | None = None
     reference: Mapping[str, _Class] = field(default_factory=dict[str, Class])
@@ -173,9 +171,10 @@ class PredictionSpec:
     """How to read the model's output.
 
     Attributes:
-        classes: order of the columns of a probability array; None is the sorted labels.
-        threshold: score at or above which the positive class is predicted, in (0, 1).
-        score: column with the positive class's probability, when the output is a table.
+        classes: order of the columns of a probability array; None is the sorted labels. Not of a regression.
+        threshold: score at or above which the positive class is predicted, in (0, 1); binary only.
+        score: column with the positive class's probability (binary) or with the prediction (regression),
+            when the output is a table.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -229,7 +228,7 @@ class Intake:
     model: Annotated[str, Says("the registered model's name", "loan-default")]
     owner: _Person
     purpose: Annotated[str, Says("what the output is used for", "Ranks applications for manual review.")]
-    task: Annotated[Task, Says(one_of(ACCEPTED_TASKS), Task.BINARY_CLASSIFICATION)]
+    task: Annotated[Task, Says(one_of(Task), Task.BINARY_CLASSIFICATION)]
     data: Annotated[
         DataSources,
         Says(
@@ -259,14 +258,14 @@ class Intake:
         return {attribute: str(class_text(group)) for attribute, group in self.data.reference.items()}
 
     @property
-    def positive(self) -> str:
-        """The positive class by its text."""
-        return str(class_text(self.data.positive))
+    def positive(self) -> str | None:
+        """The positive class by its text; None unless it is a binary classifier."""
+        return class_text(self.data.positive)
 
     @property
-    def favourable(self) -> str:
-        """The favourable class by its text: as declared, else the positive one."""
-        return self.positive if self.data.favourable is None else str(class_text(self.data.favourable))
+    def favourable(self) -> str | None:
+        """The favourable class by its text: as declared, else the positive one; None without either."""
+        return class_text(self.data.favourable) or self.positive
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -349,11 +348,15 @@ def intake_gaps(intake: Intake | None, *, compares_groups: bool = False) -> tupl
                     "Write the columns to compare people by, or `sensitive: []` if there are none",
                 )
             )
-        if intake.data.favourable is None and intake.data.sensitive != ():
+        has_outcomes = intake.task is not Task.REGRESSION and intake.data.sensitive != ()
+        if intake.data.favourable is None and has_outcomes:
+            positive = intake.data.positive
             gaps.append(
                 Gap(
                     "data.favourable",
-                    f"the positive class {shown(intake.data.positive)} counts as the favourable outcome",
+                    "no outcome counts as favourable"
+                    if positive is None
+                    else f"the positive class {shown(positive)} counts as the favourable outcome",
                     "Write the class that is good for the person concerned",
                 )
             )
@@ -416,8 +419,8 @@ def _contradictions(document: Document) -> Iterator[Fault]:
     """What the types cannot say; bears values of any type, since it runs beside the type check."""
     yield from _texts(document)
     yield from _owner(document)
-    yield from _task(document)
     yield from _columns(document)
+    yield from _of_another_task(document)
     yield from _classes(document)
     yield from _numbers(document)
     yield from _roles(document)
@@ -471,17 +474,6 @@ def _owner(document: Document) -> Iterator[Fault]:
             found=shown(owner),
             expected="an e-mail address or team:name",
             remedy="Write one that somebody reads, such as `owner: team:lending`",
-        )
-
-
-def _task(document: Document) -> Iterator[Fault]:
-    task = document.at("task")
-    if isinstance(task, str) and task in set(Task) - set(ACCEPTED_TASKS):
-        yield document.fault(
-            "task",
-            found=f"`{task}`, which cannot be reviewed yet",
-            expected=one_of(ACCEPTED_TASKS),
-            remedy="Leave this model out of the directory until its task is accepted",
         )
 
 
@@ -544,6 +536,38 @@ def _references(document: Document) -> Iterator[Fault]:
             )
 
 
+_ONLY_BINARY: tuple[KeyPath, ...] = (("data", "positive"), ("prediction", "threshold"))
+_ONLY_CLASSES: tuple[KeyPath, ...] = (("data", "favourable"), ("prediction", "classes"))
+
+
+def _of_another_task(document: Document) -> Iterator[Fault]:
+    """Keys that mean nothing for the declared task, and the one a binary classifier cannot do without."""
+    task = document.at("task")
+    if task == Task.BINARY_CLASSIFICATION and document.at("data", "positive") is None:
+        if isinstance(document.at("data"), Mapping):
+            yield document.fault(
+                "data",
+                "positive",
+                found="no `positive`",
+                expected="the class of the label whose probability the model gives",
+                remedy="Add `positive: 1`, or declare the task the model really has",
+            )
+        return
+    foreign = {
+        Task.MULTICLASS_CLASSIFICATION: (*_ONLY_BINARY, ("prediction", "score")),
+        Task.REGRESSION: (*_ONLY_BINARY, *_ONLY_CLASSES),
+    }
+    declared = next((each for each in Task if each == task), Task.BINARY_CLASSIFICATION)
+    for path in foreign.get(declared, ()):
+        if document.at(*path) is not None:
+            yield document.fault(
+                *path,
+                found=f"`{path[-1]}`, which no model of {declared.replace('_', ' ')} has",
+                expected="no such line",
+                remedy="Remove it, or declare the task the model really has",
+            )
+
+
 def _classes(document: Document) -> Iterator[Fault]:
     listed = document.at("prediction", "classes")
     words = [_words(value) for value in _items(listed)]
@@ -565,6 +589,14 @@ def _classes(document: Document) -> Iterator[Fault]:
                 expected="exactly 2 for binary_classification",
                 remedy="Write both classes in the order of the model's output columns, such as `[0, 1]`",
             )
+        elif len(words) < 2 and document.at("task") == Task.MULTICLASS_CLASSIFICATION:
+            yield document.fault(
+                "prediction",
+                "classes",
+                found=f"{len(words)} classes",
+                expected="2 or more for multiclass_classification",
+                remedy="Write all classes in the order of the model's output columns",
+            )
     for name in ("positive", "favourable"):
         word = _words(document.at("data", name))
         if isinstance(listed, list) and known and word is not None and word not in known:
@@ -572,9 +604,12 @@ def _classes(document: Document) -> Iterator[Fault]:
                 "data",
                 name,
                 found=f"the class {shown(word)}",
-                expected=f"{one_of(known)}, as `prediction.classes` has them",
+                expected=f"{one_of(known[:_CLASSES_SHOWN])}, as `prediction.classes` has them",
                 remedy=_class_remedy(word, known),
             )
+
+
+_CLASSES_SHOWN = 10
 
 
 def _class_remedy(word: str, known: list[str]) -> str:

@@ -45,7 +45,11 @@ SIGNER_KEY = "keys/signer.pub"
 INSTRUCTIONS = "VERIFY.md"
 
 OUTCOME_TABLE = "outcome"
-"""The stage table with one row, `positive` and `favourable`: which class texts the counts are about."""
+"""The stage table with one row: `positive` and `favourable`, the class texts the counts are about; for models
+of another task than binary classification its `task` instead of `positive`."""
+
+CLASSES_TABLE = "classes"
+"""The stage table with the classes of a model of several, by `position` in its output."""
 
 _REQUIRED = (MANIFEST, MANIFEST_ENVELOPE, DECISION, CARD_HTML, CARD_MARKDOWN, SIGNER_KEY, INSTRUCTIONS)
 _STAGE = re.compile(r"stages/((?:[a-z0-9_]+/)*[a-z0-9_]+)\.json")
@@ -356,4 +360,4 @@ def close(printed: float | None, computed: float | None) -> bool:
 
 def described(estimate: Estimate) -> str:
     """An estimate's metric and cohort, for a reader."""
-    return f"{estimate.metric} for {described_cohort(estimate.cohort)}"
+    return f"{estimate.metric} for {described_cohort(estimate.cohort, estimate.outcome)}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from modelrisk.catalogue import Catalogue, Control, Metric
 from modelrisk.errors import Fault, InvalidDocument
-from modelrisk.intake import Affects, Intake
+from modelrisk.intake import Affects, Intake, Task
 from modelrisk.tiering import TierDecision, TierRow, tier_of
 from modelrisk.yaml_documents import (
     Document,
@@ -240,17 +240,29 @@ def _obligation(
         control=control,
         rule=applied,
         on_inconclusive=rule.on_inconclusive.get(tier.tier, policy.tiers[tier.tier].on_inconclusive),
-        not_applicable=_not_applicable(rule, tier, intake, asked=asked),
+        not_applicable=_not_applicable(rule, control, tier, intake, asked=asked),
         why=tuple(_why(rule, applied, tier, intake, control=control, catalogue=catalogue)),
     )
 
 
-def _not_applicable(rule: Rule, tier: TierDecision, intake: Intake | None, *, asked: bool) -> str | None:
+def _not_applicable(
+    rule: Rule, control: Control, tier: TierDecision, intake: Intake | None, *, asked: bool
+) -> str | None:
+    if intake is not None and intake.task not in control.tasks:
+        return f"It judges {_tasks_in_words(control)}; the task of this model is {_in_words(intake.task)}"
     if tier.tier not in rule.tiers and not asked:
         return f"Tier {tier.tier} does not require it ({rule.source})"
     if rule.is_slot and not asked:
         return f"No threshold for {rule.metric} is set, by policy ({rule.source}) or by the intake"
     return None if intake is None else _spared_by_intake(rule, intake)
+
+
+def _tasks_in_words(control: Control) -> str:
+    return " and ".join(_in_words(task) for task in control.tasks)
+
+
+def _in_words(task: Task) -> str:
+    return task.value.replace("_", " ")
 
 
 def _spared_by_intake(rule: Rule, intake: Intake) -> str | None:
@@ -311,19 +323,23 @@ def threshold_faults(
     """Everything wrong with an intake's `thresholds` under this policy."""
     if intake is None:
         return ()
-    judged = {rule.metric: rule for rule in policy.rules.values()}
+    judged = {
+        rule.metric: rule
+        for rule in policy.rules.values()
+        if intake.task in catalogue.controls[rule.control].tasks
+    }
     faults = [
         _located(document).fault(
             "thresholds",
             metric,
-            found=f"a threshold for {metric!r}, which no rule judges",
+            found=f"a threshold for {metric!r}, which no rule judges in {_in_words(intake.task)}",
             expected=one_of(judged),
             remedy=suggestion(metric, judged, otherwise="Remove the line"),
         )
         for metric in intake.thresholds
         if metric not in judged
     ]
-    for rule in policy.rules.values():
+    for rule in judged.values():
         if rule.metric in intake.thresholds:
             faults += _tightening_faults(rule, intake, catalogue=catalogue, document=_located(document))
     return in_order(faults)

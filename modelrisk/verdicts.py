@@ -278,7 +278,7 @@ def _reason(limits: Limits, verdict: Verdict, cells: Sequence[Cell]) -> str:
 
 def _sentence(limits: Limits, cell: Cell) -> str:
     estimate = cell.estimate
-    where = described_cohort(estimate.cohort)
+    where = described_cohort(estimate.cohort, estimate.outcome)
     if cell.verdict is Verdict.NOT_EVALUABLE:
         return f"{estimate.metric}, {where}: {estimate.problem or 'its value is not a finite number'}"
     measured = f"{estimate.metric}, {where}: {described(estimate)}; limit {limits}"

@@ -94,3 +94,13 @@ def missing_columns(path: Path, present: Sequence[str], names: Sequence[str]) ->
         expected=f"one of its columns, such as {shown}" if shown else "a column of that name",
         remedy="Mend the name in the intake's data section, or add the column to the data",
     )
+
+
+def no_numbers(path: Path, label: str, dtype: str) -> Problem:
+    """The label of a regression is not a number."""
+    return Problem(
+        Blame.UNFIT,
+        found=f"the label {label!r} of type {dtype} in {str(path)!r}",
+        expected="numbers, as the label of a regression",
+        remedy="Name the column with the numbers as `data: label`, or declare the task the model really has",
+    )

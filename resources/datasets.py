@@ -20,7 +20,7 @@ import tempfile
 import threading
 import uuid
 import weakref
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from modelrisk.columns import ROW, class_text
 from modelrisk.errors import Unavailable
+from modelrisk.labels import LABEL_CLASSES_KEPT, LabelCensus, TargetCensus
+from modelrisk.metrics.predictions import COHORT, answer_columns
+from modelrisk.outputs.readings import Reading
 from modelrisk.records import Blame, Problem
 from resources.csv_files import CsvHeader
 from resources.data_problems import (
@@ -35,6 +38,7 @@ from resources.data_problems import (
     bad_csv,
     empty,
     missing_columns,
+    no_numbers,
     os_problem,
     unreadable,
     unwritable,
@@ -45,7 +49,6 @@ if TYPE_CHECKING:
     import duckdb
     import ibis.expr.types as ir
 
-COHORT_PREFIX = "cohort:"
 _PARQUET_MAGIC = b"PAR1"
 _CONVERSION = "v1"  # raise it when CSV is to be read differently: old conversions are then left alone
 
@@ -75,34 +78,6 @@ class DatasetDescription:
     def types(self) -> dict[str, str]:
         """Column name -> engine-independent type, in file order."""
         return {column.name: column.dtype for column in self.columns}
-
-
-@dataclass(frozen=True)
-class LabelCensus:
-    """How often each label occurs.
-
-    Attributes:
-        counts: class text -> rows, most frequent first, at most `LABEL_CLASSES_KEPT` of them.
-        missing: rows without a label.
-        distinct: number of different labels, kept or not.
-        rows: all rows.
-    """
-
-    counts: Mapping[str, int]
-    missing: int
-    distinct: int
-    rows: int
-
-
-LABEL_CLASSES_KEPT = 1000
-
-
-@dataclass(frozen=True)
-class BaseRate:
-    """How often the positive class occurs among the rows that have a label."""
-
-    events: int
-    rows: int
 
 
 class Datasets:
@@ -218,16 +193,25 @@ class Datasets:
         return digest if isinstance(digest, Problem) else self._parquet(path, digest)
 
     def predictions(
-        self, scored: Path, data: Path, *, label: str, sensitive: Sequence[str], to: Path
+        self,
+        scored: Path,
+        data: Path,
+        *,
+        reading: Reading,
+        label: str,
+        sensitive: Sequence[str],
+        to: Path,
     ) -> Path | Problem:
         """Writes the canonical predictions table: the scorer's output with label and cohorts, by row number.
 
-        Columns: `row`, `label`, `prediction`, `score`, and `cohort:<attribute>` for each sensitive
+        Columns: `row`, `label`, `prediction`, what the task has beside them (`score`; or `probabilities` with
+        the few numbers per row that metrics need of them), and `cohort:<attribute>` for each sensitive
         attribute; ordered by row, written all or not at all, the same bytes for the same inputs.
 
         Args:
-            scored: Parquet with `row` (0-based row number in `data`), `prediction` (class text), `score`.
+            scored: Parquet with `row` (0-based row number in `data`) and the scorer's answers.
             data: the evaluation file.
+            reading: how the outputs were read.
             label: name of its label column.
             sensitive: names of its sensitive columns.
             to: the Parquet file to write.
@@ -243,34 +227,50 @@ class Datasets:
                     return problem
                 if problem := self._unmatched(rows, outputs):
                     return problem
-                columns = {
-                    "row": rows[ROW],
-                    "label": class_text(rows[label]),
-                    "prediction": outputs["prediction"].cast("string"),
-                    "score": outputs["score"].cast("float64"),
-                }
-                columns |= {COHORT_PREFIX + name: class_text(rows[name]) for name in attributes}
-                joined = rows.join(outputs, [(ROW, "row")]).select(**columns)
-                self._copy(_sql(joined.order_by("row")), to)
+                joined = rows.join(outputs, [(ROW, "row")])
+                columns = {"row": joined[ROW], **answer_columns(joined, reading, label=label)}
+                columns |= {COHORT + name: class_text(joined[name]) for name in attributes}
+                self._copy(_sql(joined.select(**columns).order_by("row")), to)
         except Unavailable as error:
             return Problem.from_error(error)
         return to
 
-    def base_rate(self, path: Path, *, label: str, positive: str) -> BaseRate | Problem:
-        """Events and rows of `label`, with `positive` as class text, over the rows that have a label."""
+    def target_census(self, path: Path, *, label: str) -> TargetCensus | Problem:
+        """What the numbers of `label` are like.
+
+        Returns:
+            The census, or a problem: *unfit* when the column is missing or holds no numbers.
+        """
         try:
             with self.table(path) as rows:
                 if problem := missing_columns(path, _names(rows), (label,)):
                     return problem
-                text: Any = class_text(rows[label])
-                counts = self.run(
-                    rows.aggregate(events=text.count(where=text == positive), rows=text.count())
+                if not rows[label].type().is_numeric():
+                    return no_numbers(path, label, str(rows[label].type()))
+                target: Any = rows[label].cast("float64")
+                finite = ~target.isinf()
+                found = self.run(
+                    rows.aggregate(
+                        rows=rows.count(),
+                        given=target.count(),
+                        finite=target.count(where=finite),
+                        low=target.min(where=finite),
+                        high=target.max(where=finite),
+                        median=target.median(where=finite),
+                        sd=target.std(where=finite, how="sample"),
+                    )
                 )[0]
         except Unavailable as error:
             return Problem.from_error(error)
-        if not counts["rows"]:
-            return empty(path, f"no row with a value of {label!r}")
-        return BaseRate(int(counts["events"]), int(counts["rows"]))
+        return TargetCensus(
+            rows=found["rows"],
+            missing=found["rows"] - found["given"],
+            not_finite=found["given"] - found["finite"],
+            low=found["low"],
+            high=found["high"],
+            median=found["median"],
+            sd=found["sd"],
+        )
 
     def label_census(self, path: Path, *, label: str) -> LabelCensus | Problem:
         """How often each label (as class text) occurs, and how often it is missing."""

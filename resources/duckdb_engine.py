@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 STATEMENTS = ("SET TimeZone = 'UTC'", "SET enable_geoparquet_conversion = false")
 """What `settings` cannot hold: to be run once on every connection."""
 
+PROBABILITIES = "probabilities"
+LIST_OF_NUMBERS = "array<float64>"
+"""The one list that is read as it is: a classifier's probabilities. Those of other names are text."""
+
 _TEXT_ONLY = ("unknown", "geospatial", "interval", "array", "struct", "map")
 
 
@@ -34,6 +38,8 @@ class Column:
     @property
     def read_as(self) -> str:
         """The type in tables handed out: `dtype`, or `string` where no expression could work with it."""
+        if self.dtype == LIST_OF_NUMBERS and self.name == PROBABILITIES:
+            return self.dtype
         unworkable = self.dtype in {"null", "json"} or self.dtype.startswith(_TEXT_ONLY)
         return "string" if unworkable else self.dtype
 

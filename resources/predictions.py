@@ -7,15 +7,18 @@ import json
 import tempfile
 from pathlib import Path
 
-from modelrisk.cases import Case, feature_columns, output_spec
+from modelrisk.cases import Case, feature_columns, reading_of
 from modelrisk.errors import CallerMistake, IntegrityError, Unavailable
 from modelrisk.evidence import digest_of
 from modelrisk.identity import ModelVersion
-from modelrisk.intake import Intake
+from modelrisk.intake import Intake, Task
+from modelrisk.labels import unfit_labels, unfit_target
 from modelrisk.lineage import ColumnSpec, Lineage
-from modelrisk.outputs import OutputSpec
+from modelrisk.outputs.binary import BinaryReading
+from modelrisk.outputs.multiclass import MulticlassReading
+from modelrisk.outputs.readings import Reading
 from modelrisk.records import Blame, Predictions, Problem, Scored
-from resources.datasets import Datasets, LabelCensus
+from resources.datasets import Datasets
 from resources.evidence_store import EvidenceStore
 from resources.scorer import Scorer, ScoringRequest
 
@@ -63,7 +66,7 @@ class ScoredOnce:
             champion = self._champion(case, reading, fresh=fresh)
         return Predictions(case.bound, candidate, champion)
 
-    def _champion(self, case: Case, reading: OutputSpec, *, fresh: bool) -> Scored | None:
+    def _champion(self, case: Case, reading: Reading, *, fresh: bool) -> Scored | None:
         version = case.champion.version
         if version is None:
             return None
@@ -78,21 +81,29 @@ class ScoredOnce:
             fresh=fresh,
         )
 
-    def _reading(self, intake: Intake, evaluation: Path) -> OutputSpec | Problem:
+    def _reading(self, intake: Intake, evaluation: Path) -> Reading | Problem:
         """How outputs are read, or why the labels are unfit to judge them by."""
-        census = self._datasets.label_census(evaluation, label=intake.data.label)
+        label = intake.data.label
+        if intake.task is Task.REGRESSION:
+            target = self._datasets.target_census(evaluation, label=label)
+            if isinstance(target, Problem):
+                return target
+            return unfit_target(target, label) or reading_of(intake)
+        census = self._datasets.label_census(evaluation, label=label)
         if isinstance(census, Problem):
             return census
         try:
-            reading = output_spec(intake, tuple(census.counts))
+            reading = reading_of(intake, tuple(census.counts))
         except CallerMistake as error:
             return Problem.from_error(error, blame=Blame.UNFIT)
-        return _unfit_labels(census, reading, intake) or reading
+        if not isinstance(reading, BinaryReading | MulticlassReading):
+            return reading
+        return unfit_labels(census, label, reading.classes) or reading
 
     def _scored(
         self,
         case: Case,
-        reading: OutputSpec,
+        reading: Reading,
         *,
         version: ModelVersion,
         directory: str | None,
@@ -139,6 +150,7 @@ class ScoredOnce:
             frozen = self._datasets.predictions(
                 result.output,
                 evaluation,
+                reading=reading,
                 label=case.intake.data.label,
                 sensitive=sensitive,
                 to=Path(scratch) / "predictions.parquet",
@@ -172,30 +184,3 @@ class ScoredOnce:
         except (Unavailable, IntegrityError):
             return None
         return Scored(version, kept["digest"], kept["rows"], kept["isolation"], reused=True)
-
-
-def _unfit_labels(census: LabelCensus, reading: OutputSpec, intake: Intake) -> Problem | None:
-    label = intake.data.label
-    if census.missing:
-        return Problem(
-            Blame.UNFIT,
-            f"{census.missing} of {census.rows} rows without a value of {label!r}",
-            "a label in every evaluation row",
-            "Remove the rows whose outcome is not known from the evaluation data",
-        )
-    foreign = sorted(set(census.counts) - set(reading.classes))
-    if foreign:
-        return Problem(
-            Blame.UNFIT,
-            f"labels {foreign[:5]} in {label!r}",
-            f"the classes {list(reading.classes)}",
-            "Write `prediction: classes` as the evaluation data encodes them, or encode the data alike",
-        )
-    if len(census.counts) < 2:
-        return Problem(
-            Blame.UNFIT,
-            f"{census.rows} evaluation row(s) of the single class {next(iter(census.counts), '')!r}",
-            "rows of both classes",
-            "Evaluate on data in which both outcomes occur",
-        )
-    return None

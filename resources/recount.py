@@ -7,11 +7,14 @@ What does not belong here: intervals (`modelrisk.packs` has them re-derived from
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelrisk.errors import ModelRiskError
 from modelrisk.estimates import Cohort, Estimate
+from modelrisk.intake import Task
 from modelrisk.packs import (
+    CLASSES_TABLE,
     OUTCOME_TABLE,
     PREDICTIONS,
     PackCheck,
@@ -32,6 +35,24 @@ if TYPE_CHECKING:
 
 RECOUNT = "headline numbers recounted"
 _COHORT = "cohort:"
+_SMALLEST = 1e-15
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What the counts are about, as a stage's tables say.
+
+    Attributes:
+        task: the model's task.
+        positive: the positive class of a binary classifier.
+        favourable: the favourable class; None without one.
+        classes: the classes of a model of several, in the order of its probabilities.
+    """
+
+    task: Task
+    positive: str | None
+    favourable: str | None
+    classes: tuple[str, ...]
 
 
 def recount_check(members: Mapping[str, bytes]) -> PackCheck:
@@ -44,7 +65,12 @@ def recount_check(members: Mapping[str, bytes]) -> PackCheck:
         record, outcome = record_of(members), _outcome(stages_of(members))
     except ModelRiskError as error:
         return failed(RECOUNT, str(error))
-    printed = [estimate for estimate in record.estimates if _is_headline(estimate)]
+    task = Task.BINARY_CLASSIFICATION if outcome is None else outcome.task
+    printed = [
+        estimate
+        for estimate in record.estimates
+        if estimate.metric in _HEADLINES[task] and estimate.group is None and estimate.is_evaluable
+    ]
     if not printed:
         return skipped(RECOUNT, "the record prints none")
     if PREDICTIONS not in members:
@@ -54,7 +80,7 @@ def recount_check(members: Mapping[str, bytes]) -> PackCheck:
     return _counted(printed, members[PREDICTIONS], outcome)
 
 
-def _counted(printed: list[Estimate], predictions: bytes, outcome: tuple[str, str]) -> PackCheck:
+def _counted(printed: list[Estimate], predictions: bytes, outcome: _Outcome) -> PackCheck:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -62,17 +88,22 @@ def _counted(printed: list[Estimate], predictions: bytes, outcome: tuple[str, st
         return skipped(RECOUNT, f"needs {error.name}")
     try:
         return _compared(printed, pq.read_table(pa.BufferReader(predictions)), outcome)
-    except (pa.ArrowException, KeyError) as error:
+    except (pa.ArrowException, KeyError, ValueError) as error:
         return failed(RECOUNT, f"{PREDICTIONS} cannot be counted: {error}")
 
 
-def _compared(printed: list[Estimate], table: "pa.Table", outcome: tuple[str, str]) -> PackCheck:
-    counted: dict[tuple[tuple[str, str | None], ...], Mapping[str, float]] = {}
+def _compared(printed: list[Estimate], table: "pa.Table", outcome: _Outcome) -> PackCheck:
+    count = {
+        Task.BINARY_CLASSIFICATION: _binary_counts,
+        Task.MULTICLASS_CLASSIFICATION: _multiclass_counts,
+        Task.REGRESSION: _regression_counts,
+    }[outcome.task]
+    counted: dict[tuple[tuple[str, str | None], ...], Mapping[_Key, float]] = {}
     for estimate in printed:
         cohort = tuple(sorted(estimate.cohort.items()))
         if cohort not in counted:
-            counted[cohort] = _counts(_rows_of(table, estimate.cohort), *outcome)
-        value = counted[cohort].get(estimate.metric)
+            counted[cohort] = count(_rows_of(table, estimate.cohort), outcome)
+        value = counted[cohort].get((estimate.metric, estimate.outcome))
         if not close(estimate.value, value):
             return failed(
                 RECOUNT, f"{described(estimate)} is printed as {estimate.value}, counted as {value}"
@@ -80,32 +111,53 @@ def _compared(printed: list[Estimate], table: "pa.Table", outcome: tuple[str, st
     return passed(RECOUNT, f"{len(printed)} numbers counted again from {table.num_rows} rows")
 
 
-def _is_headline(estimate: Estimate) -> bool:
-    return estimate.metric in _HEADLINES and estimate.group is None and estimate.is_evaluable
+_Key = tuple[str, str | None]
+"""Metric and, for a rate of one class, the class."""
+
+_HEADLINES: Mapping[Task, frozenset[str]] = {
+    Task.BINARY_CLASSIFICATION: frozenset(
+        {
+            "accuracy",
+            "precision",
+            "true_positive_rate",
+            "false_positive_rate",
+            "true_negative_rate",
+            "false_negative_rate",
+            "selection_rate",
+            "base_rate",
+            "brier",
+            "log_loss",
+            "auc",
+        }
+    ),
+    Task.MULTICLASS_CLASSIFICATION: frozenset(
+        {
+            "accuracy",
+            "balanced_accuracy",
+            "top_k_accuracy",
+            "selection_rate",
+            "brier",
+            "log_loss",
+            "true_positive_rate",
+            "precision",
+            "base_rate",
+        }
+    ),
+    Task.REGRESSION: frozenset({"mae", "rmse", "mean_error"}),
+}
 
 
-_HEADLINES = frozenset(
-    {
-        "accuracy",
-        "precision",
-        "true_positive_rate",
-        "false_positive_rate",
-        "true_negative_rate",
-        "false_negative_rate",
-        "selection_rate",
-        "base_rate",
-        "brier",
-        "auc",
-    }
-)
-
-
-def _outcome(stages: Mapping[str, StageEvidence]) -> tuple[str, str] | None:
+def _outcome(stages: Mapping[str, StageEvidence]) -> _Outcome | None:
     for stage in stages.values():
+        classes = tuple(str(row["class"]) for row in stage.tables.get(CLASSES_TABLE, ()))
         for row in stage.tables.get(OUTCOME_TABLE, ()):
-            positive, favourable = row.get("positive"), row.get("favourable")
+            positive, favourable, task = row.get("positive"), row.get("favourable"), row.get("task")
+            if isinstance(task, str) and task in set(Task):
+                return _Outcome(
+                    Task(task), None, favourable if isinstance(favourable, str) else None, classes
+                )
             if isinstance(positive, str) and isinstance(favourable, str):
-                return positive, favourable
+                return _Outcome(Task.BINARY_CLASSIFICATION, positive, favourable, ())
     return None
 
 
@@ -118,15 +170,16 @@ def _rows_of(table: "pa.Table", cohort: Cohort) -> "pa.Table":
     return table.filter(wanted)
 
 
-def _counts(rows: "pa.Table", positive: str, favourable: str) -> Mapping[str, float]:
+def _binary_counts(rows: "pa.Table", outcome: _Outcome) -> Mapping[_Key, float]:
     import numpy as np
 
     label, prediction = _texts(rows, "label"), _texts(rows, "prediction")
-    is_positive, predicted = label == positive, prediction == positive
+    is_positive, predicted = label == outcome.positive, prediction == outcome.positive
     true_positives = int(np.sum(is_positive & predicted))
     positives, negatives = int(np.sum(is_positive)), int(np.sum(~is_positive))
     false_positives = int(np.sum(~is_positive & predicted))
     score = rows.column("score").to_numpy().astype(float)
+    given = np.maximum(np.where(is_positive, score, 1.0 - score), _SMALLEST)
     ratios = {
         "accuracy": (int(np.sum(label == prediction)), len(label)),
         "precision": (true_positives, true_positives + false_positives),
@@ -134,12 +187,60 @@ def _counts(rows: "pa.Table", positive: str, favourable: str) -> Mapping[str, fl
         "false_negative_rate": (positives - true_positives, positives),
         "false_positive_rate": (false_positives, negatives),
         "true_negative_rate": (negatives - false_positives, negatives),
-        "selection_rate": (int(np.sum(prediction == favourable)), len(label)),
+        "selection_rate": (int(np.sum(prediction == outcome.favourable)), len(label)),
         "base_rate": (positives, len(label)),
         "brier": (float(np.sum((score - is_positive) ** 2)), len(label)),
+        "log_loss": (float(np.sum(-np.log(given))), len(label)),
         "auc": (_pairs_won(score, is_positive), positives * negatives),
     }
-    return {metric: above / below for metric, (above, below) in ratios.items() if below}
+    return {(metric, None): above / below for metric, (above, below) in ratios.items() if below}
+
+
+def _multiclass_counts(rows: "pa.Table", outcome: _Outcome) -> Mapping[_Key, float]:
+    import numpy as np
+
+    label, prediction, n = _texts(rows, "label"), _texts(rows, "prediction"), rows.num_rows
+    right = label == prediction
+    found: dict[_Key, float] = {("accuracy", None): float(np.mean(right))}
+    if outcome.favourable is not None:
+        found["selection_rate", None] = float(np.mean(prediction == outcome.favourable))
+    recalls: list[float] = []
+    for name in outcome.classes:
+        is_it, said = label == name, prediction == name
+        hits = int(np.sum(is_it & said))
+        found["base_rate", name] = float(np.mean(is_it))
+        if is_it.any():
+            recalls.append(hits / int(np.sum(is_it)))
+            found["true_positive_rate", name] = recalls[-1]
+        if said.any():
+            found["precision", name] = hits / int(np.sum(said))
+    if len(recalls) == len(outcome.classes):
+        found["balanced_accuracy", None] = float(np.mean(recalls))
+    probabilities = rows.column("probabilities").combine_chunks()
+    if probabilities.null_count == 0 and n:
+        matrix = probabilities.flatten().to_numpy().reshape(n, len(outcome.classes))
+        positions = {name: at for at, name in enumerate(outcome.classes)}
+        at = np.array([positions[name] for name in label])
+        own = matrix[np.arange(n), at]
+        k = 3 if len(outcome.classes) >= 5 else 2
+        found["top_k_accuracy", None] = float(np.mean(np.sum(matrix >= own[:, None], axis=1) <= k))
+        found["log_loss", None] = float(np.mean(-np.log(np.maximum(own, _SMALLEST))))
+        truth = np.zeros_like(matrix)
+        truth[np.arange(n), at] = 1.0
+        found["brier", None] = float(np.mean(np.sum((matrix - truth) ** 2, axis=1)))
+    return found
+
+
+def _regression_counts(rows: "pa.Table", outcome: _Outcome) -> Mapping[_Key, float]:
+    import numpy as np
+
+    del outcome
+    error = rows.column("prediction").to_numpy() - rows.column("label").to_numpy()
+    return {
+        ("mae", None): float(np.mean(np.abs(error))),
+        ("rmse", None): float(np.sqrt(np.mean(error**2))),
+        ("mean_error", None): float(np.mean(error)),
+    }
 
 
 def _texts(rows: "pa.Table", column: str) -> "npt.NDArray[np.object_]":

@@ -5,7 +5,7 @@ with a bare environment, limits on time, memory and files, and (where the machin
 network. Nothing it hands back is parsed as code or as a rich format: rows come back as fixed-width
 numbers, and the Parquet file is written here.
 
-What does not belong here: what an answer means (`modelrisk.outputs`) and joining predictions with
+What does not belong here: what an answer means (`modelrisk.outputs.*`) and joining predictions with
 labels and cohorts (`resources.datasets`).
 """
 
@@ -32,7 +32,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from modelrisk.lineage import ColumnSpec
-from modelrisk.outputs import Answers, Form, OutputSpec
+from modelrisk.outputs.answers import Form
+from modelrisk.outputs.binary import BinaryAnswers, BinaryReading
+from modelrisk.outputs.multiclass import MulticlassAnswers, MulticlassReading
+from modelrisk.outputs.readings import Reading, answer_type, as_plain, believed
+from modelrisk.outputs.regression import RegressionAnswers, RegressionReading
 from modelrisk.records import Blame, Problem
 from resources import scoring_child
 from resources.redaction import one_line, printable
@@ -76,14 +80,15 @@ class ScoringRequest:
         features: the columns the model is given, in its order; a `dtype` of `""` means as they are
             in the file (a model without a signature).
         reading: how the output is to be read.
-        output: the Parquet file to write: `row` int64 from 0, `prediction` text, `score` double.
+        output: the Parquet file to write: `row` int64 from 0 and `prediction`; a class as text, with `score`
+            (binary, double) or `probabilities` (several classes, a list of doubles), or a number.
         flavors: the model's flavors, which tell what to import ahead of time.
     """
 
     model_dir: Path
     data: Path
     features: tuple[ColumnSpec, ...]
-    reading: OutputSpec
+    reading: Reading
     output: Path
     flavors: tuple[str, ...] = ()
 
@@ -216,11 +221,9 @@ class Scorer:
             "model": str(request.model_dir.resolve()),
             "data": str(request.data.resolve()),
             "features": [[spec.name, spec.dtype, spec.required] for spec in request.features],
-            "classes": list(request.reading.classes),
-            "positive": request.reading.positive,
-            "threshold": request.reading.threshold,
-            "score_column": request.reading.score_column,
-            "batch_rows": max(1, min(self._batch_rows, BATCH_CELLS // len(request.features))),
+            "reading": as_plain(request.reading),
+            "answer_bytes": rows * _width(request.reading),
+            "batch_rows": _batch_rows(request, self._batch_rows),
             "rows": rows,
             "memory_bytes": memory,
         }
@@ -273,7 +276,7 @@ class Scorer:
             "output": "in its output",
             "read": "while its rows were read",
         }.get(str(answer.get("stage")), "at its start")
-        known = {spec.name for spec in request.features} | set(request.reading.classes)
+        known = {spec.name for spec in request.features} | set(_classes(request.reading))
         said = redacted(raised, known)
         place = _clean(str(answer.get("place") or ""))
         if answer.get("memory") is True:
@@ -514,9 +517,9 @@ def _written(request: ScoringRequest, directory: Path, rows: int, answered: _Ans
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema([("row", pa.int64()), ("prediction", pa.string()), ("score", pa.float64())])
-    classes = pa.array(request.reading.classes)
-    width = np.dtype(scoring_child.ANSWER).itemsize
+    reading = request.reading
+    schema = pa.schema([("row", pa.int64()), *_fields(reading)])
+    width, rows_at_once = _width(reading), _batch_rows(request, BATCH_ROWS)
     # A directory made only now, since the model may have put something under any name it could guess.
     partial = Path(tempfile.mkdtemp(dir=directory)) / "predictions.parquet"
     with contextlib.ExitStack() as stack:
@@ -526,18 +529,80 @@ def _written(request: ScoringRequest, directory: Path, rows: int, answered: _Ans
         if size != rows * width:
             return _not_believed(f"{size} bytes of answers for {rows} rows")
         writer = stack.enter_context(pq.ParquetWriter(partial, schema, compression="zstd"))
-        for start in range(0, rows, BATCH_ROWS):
-            count = min(BATCH_ROWS, rows - start)
-            block = np.frombuffer(answers.read(count * width), dtype=scoring_child.ANSWER)
-            read = _believed(block, answered.form)
-            if read is None or len(block) != count:
+        for start in range(0, rows, rows_at_once):
+            count = min(rows_at_once, rows - start)
+            block = np.frombuffer(answers.read(count * width), dtype=answer_type(reading))
+            columns = _columns(block, reading, answered.form)
+            if columns is None or len(block) != count:
                 return _not_believed("answers outside the classes or outside [0, 1]")
-            decided = pa.array(read.decided(request.reading), pa.uint8())
-            scores = pa.nulls(count, pa.float64()) if read.scores is None else pa.array(read.scores)
-            columns = [pa.array(np.arange(start, start + count)), classes.take(decided), scores]
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            numbered = [pa.array(np.arange(start, start + count)), *columns]
+            writer.write_table(pa.Table.from_arrays(numbered, schema=schema))
     partial.replace(request.output)
     return None
+
+
+def _fields(reading: Reading) -> list[Any]:
+    """The columns of the answers beside the row number, as Arrow fields."""
+    import pyarrow as pa
+
+    if isinstance(reading, RegressionReading):
+        return [pa.field("prediction", pa.float64())]
+    if isinstance(reading, BinaryReading):
+        return [pa.field("prediction", pa.string()), pa.field("score", pa.float64())]
+    return [pa.field("prediction", pa.string()), pa.field("probabilities", pa.list_(pa.float64()))]
+
+
+def _columns(block: Any, reading: Reading, form: Form | None) -> list[Any] | None:
+    """The answers as Arrow arrays; None when they are not what they must be."""
+    import pyarrow as pa
+
+    answers = believed(block, reading, form)
+    match answers, reading:
+        case RegressionAnswers(), RegressionReading():
+            return [pa.array(answers.values)]
+        case BinaryAnswers(), BinaryReading():
+            scores = (
+                pa.nulls(len(block), pa.float64()) if answers.scores is None else pa.array(answers.scores)
+            )
+            return [_words(answers.decided(reading), reading.classes), scores]
+        case MulticlassAnswers(), MulticlassReading():
+            return [_words(answers.decided(), reading.classes), _lists(answers.probabilities, len(block))]
+        case _:
+            return None
+
+
+def _words(positions: Any, classes: tuple[str, ...]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(classes).take(pa.array(positions, pa.uint16()))
+
+
+def _lists(numbers: Any, rows: int) -> Any:
+    """A list of numbers for each row; missing lists where there are no numbers."""
+    import numpy as np
+    import pyarrow as pa
+
+    if numbers is None:
+        return pa.nulls(rows, pa.list_(pa.float64()))
+    offsets = np.arange(0, numbers.size + 1, numbers.shape[1], dtype=np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(numbers.reshape(-1)))
+
+
+def _classes(reading: Reading) -> tuple[str, ...]:
+    return () if isinstance(reading, RegressionReading) else reading.classes
+
+
+def _width(reading: Reading) -> int:
+    """Bytes of one row of answers."""
+    import numpy as np
+
+    return np.dtype(answer_type(reading)).itemsize
+
+
+def _batch_rows(request: ScoringRequest, most: int) -> int:
+    """Rows at a time, so that neither the features nor the answers of a batch grow without bound."""
+    numbers = len(request.features) + len(_classes(request.reading))
+    return max(1, min(most, BATCH_CELLS // numbers))
 
 
 def _opened(path: Path, *, empty: bool) -> BinaryIO:
@@ -552,27 +617,6 @@ def _opened(path: Path, *, empty: bool) -> BinaryIO:
         os.close(descriptor)
         return io.BytesIO()
     return os.fdopen(descriptor, "rb")
-
-
-def _believed(block: Any, form: Form | None) -> Answers | None:
-    import numpy as np
-
-    labels, scores = block["label"], block["score"]
-    if form in (Form.LABELS, Form.BOTH):
-        if not bool((labels <= 1).all()):
-            return None
-    elif not bool((labels == scoring_child.NOT_SAID).all()):
-        return None
-    if form in (Form.SCORES, Form.BOTH):
-        if not bool(((scores >= 0.0) & (scores <= 1.0)).all()):
-            return None
-    elif not bool(np.isnan(scores).all()):
-        return None
-    if form is None:
-        return None
-    return Answers(
-        form, None if form is Form.SCORES else labels, None if form is Form.LABELS else scores + 0.0
-    )
 
 
 def _not_believed(found: str) -> Problem:

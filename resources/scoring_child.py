@@ -30,15 +30,11 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from modelrisk.outputs import OutputSpec
+    from modelrisk.outputs.readings import Reading
 
 CONTROL_BYTES = 4096
 """Longest control message; everything of size travels in files."""
 
-ANSWER = [("label", "u1"), ("score", "<f8")]
-"""One row of `answers.bin`: position of the predicted class (255: not said) and score (NaN: not said)."""
-
-NOT_SAID = 255
 REQUEST_FILE, ANSWERS_FILE = "request.json", "answers.bin"
 
 FLAVOR_MODULES: Mapping[str, tuple[str, ...]] = {
@@ -80,7 +76,7 @@ def main() -> None:
     import pyarrow.parquet  # noqa: F401 # pyright: ignore[reportUnusedImport]
     from mlflow import pyfunc  # noqa: F401 # pyright: ignore[reportUnusedImport]
 
-    import modelrisk.outputs  # noqa: F401 # pyright: ignore[reportUnusedImport]
+    import modelrisk.outputs.readings  # noqa: F401 # pyright: ignore[reportUnusedImport]
 
     _send(control, {"ready": True, "isolation": isolation})
     while _served(control):
@@ -203,7 +199,7 @@ def _network_cut(libc: ctypes.CDLL) -> bool:
 
 def _limited(request: Mapping[str, Any]) -> None:
     """Bound the worker's memory and the files it writes."""
-    limits = [(resource.RLIMIT_FSIZE, int(request["rows"]) * 9 + _FILE_SLACK)]
+    limits = [(resource.RLIMIT_FSIZE, int(request["answer_bytes"]) + _FILE_SLACK)]
     if request["memory_bytes"] is not None:
         # Not RLIMIT_AS: thread stacks and allocators reserve address space they never use.
         limits.append((resource.RLIMIT_DATA, int(request["memory_bytes"])))
@@ -266,7 +262,8 @@ class _Answering:
 
 def _last_words(error: BaseException, trace: TracebackType | None) -> dict[str, object]:
     found = getattr(error, "found", None)
-    if type(error).__module__ in ("modelrisk.outputs", "__main__") and isinstance(found, str):
+    ours = type(error).__module__.startswith("modelrisk.") or type(error).__module__ == "__main__"
+    if ours and isinstance(found, str):
         return {"refused": [found, str(getattr(error, "expected", "")), str(getattr(error, "remedy", ""))]}
     place = ""
     while trace is not None:
@@ -291,7 +288,7 @@ def _scored(directory: Path, answering: _Answering) -> None:
     import numpy as np
     from mlflow import pyfunc
 
-    from modelrisk.outputs import OutputSpec
+    from modelrisk.outputs.readings import from_plain
 
     request = json.loads((directory / REQUEST_FILE).read_text(encoding="utf-8"))
     _limited(request)
@@ -303,11 +300,9 @@ def _scored(directory: Path, answering: _Answering) -> None:
     model = pyfunc.load_model(request["model"])
     spent["load"] = time.perf_counter() - started
 
-    first, second = request["classes"]
-    spec = OutputSpec((first, second), request["positive"], request["threshold"], request["score_column"])
     frames = _frames(request)
     with (directory / ANSWERS_FILE).open("wb") as file:
-        recorder = _Recorder(spec, file)
+        recorder = _Recorder(from_plain(request["reading"]), file)
         while True:
             answering.stage = "read"
             started = time.perf_counter()
@@ -327,21 +322,19 @@ def _scored(directory: Path, answering: _Answering) -> None:
 class _Recorder:
     """Reads each batch's output and appends it to `answers.bin`."""
 
-    def __init__(self, spec: "OutputSpec", file: Any) -> None:
-        from modelrisk.outputs import OutputReader
+    def __init__(self, reading: "Reading", file: Any) -> None:
+        from modelrisk.outputs.readings import reader_of
 
-        self.reader = OutputReader(spec)
+        self.reader = reader_of(reading)
         self.rows = 0
+        self._reading = reading
         self._file = file
 
     def record(self, raw: object, *, rows: int) -> None:
-        import numpy as np
+        from modelrisk.outputs.readings import as_rows
 
-        answer = self.reader.read(raw, rows=rows)
-        block = np.empty(rows, dtype=ANSWER)
-        block["label"] = NOT_SAID if answer.labels is None else answer.labels
-        block["score"] = np.nan if answer.scores is None else answer.scores
-        self._file.write(block.tobytes())
+        answers = self.reader.read(raw, rows=rows)
+        self._file.write(as_rows(answers, self._reading, rows=rows).tobytes())
         self.rows += rows
 
 

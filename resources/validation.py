@@ -29,7 +29,6 @@ from modelrisk.intake import Intake, Task
 from modelrisk.label_shares import compared_shares, share_table
 from modelrisk.leakage import IDS_SEEN, ROWS_SEEN, first_rows_seen, ids_seen, rows_seen, unknown
 from modelrisk.lineage import Signature
-from modelrisk.outputs import class_text as class_text_of
 from modelrisk.profiles import ColumnProfile, DatasetProfile, profile
 from modelrisk.records import Blame, Problem, StageEvidence, Table
 from modelrisk.signature_mismatches import mismatch_table, signature_mismatches
@@ -207,8 +206,8 @@ def _subject(
         if signature is None
         else tuple(spec.name for spec in signature.inputs if not spec.required),
         label=data.label,
-        positive=class_text_of(data.positive) or "",
-        classes=tuple(class_text_of(value) or "" for value in intake.prediction.classes or ()),
+        positive=intake.positive or "",
+        classes=intake.classes or (),
         id=data.id,
         time=data.time,
         sensitive=tuple(data.sensitive or ()),

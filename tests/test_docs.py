@@ -301,7 +301,15 @@ def test_every_metric_that_is_computed_is_documented():
     """On a table of four rows, which is enough for every name to come out."""
     import ibis
 
-    from modelrisk.metrics import calibration, classification, comparison, discrimination, fairness
+    from modelrisk.metrics import (
+        calibration,
+        classification,
+        comparison,
+        discrimination,
+        fairness,
+        multiclass,
+        regression,
+    )
 
     table = ibis.memtable(
         {
@@ -312,11 +320,18 @@ def test_every_metric_that_is_computed_is_documented():
             "cohort:sex": ["F", "F", "M", "M"],
         }
     )
+    classes = table.mutate(
+        label_probability=table.score, label_rank=1, confidence=table.score, squared_error=table.score
+    )
+    numbers = table.mutate(label=table.label.cast("float64"), prediction=table.score)
     connection = ibis.duckdb.connect()
 
     def run(expression):
         return connection.to_pyarrow(expression).to_pylist()
 
+    counted = multiclass.counted(classes, run=run, classes=["0", "1"], favourable="1")
+    training = regression.TrainingTarget(median=0.5, sd=0.5)
+    measured = regression.measured(numbers, run=run, training=training)
     marginals = classification.counted(table, run=run, positive="1", training_base_rate=0.5)
     made = [
         *classification.estimates(marginals, confidence=0.95),
@@ -324,6 +339,10 @@ def test_every_metric_that_is_computed_is_documented():
         *discrimination.estimates(table, run=run, positive="1", confidence=0.95),
         *calibration.estimates(table, run=run, positive="1", confidence=0.95),
         *comparison.compared(table, table, run=run, positive="1", confidence=0.95).estimates,
+        *multiclass.estimates(counted, confidence=0.95),
+        *regression.estimates(measured, confidence=0.95),
+        *fairness.regression_estimates(measured, confidence=0.95),
+        *comparison.compared_regression(numbers, numbers, run=run, confidence=0.95).estimates,
     ]
     (documented,) = tables(section(RECORD, "Metrics"))
     censuses = {c.metric for c in shipped_catalogue().controls.values()} - {each.metric for each in made}

@@ -1,7 +1,9 @@
 """Whether scores are probabilities: calibration slope, calibration in the large, and the reliability curve.
 
+Several classes are judged by their top label: `predictions.of_top_label` makes the table.
+
 What does not belong here: the Brier score (`classification`), and an expected calibration error as a gate: no
-interval for it covers when a model is calibrated.
+interval for it covers when a model is calibrated, so it is a table and no estimate.
 """
 
 import math
@@ -131,6 +133,43 @@ def reliability_curve(
             }
         )
     return tuple(curve)
+
+
+def summary(curve: Table) -> Table:
+    """Expected and largest calibration error from a reliability curve, for people: nothing is gated on them.
+
+    `expected_calibration_error` is the mean over the rows of |mean score - observed rate| of their bin
+    (Naeini, Cooper & Hauskrecht 2015). It is above 0 even for a perfectly calibrated model, by chance;
+    `debiased` takes off what chance alone is expected to add: the root of the mean over the rows of
+    (difference)² - r(1 - r)/(n - 1) (Kumar, Liang & Ma 2019), 0 where that is negative.
+
+    Args:
+        curve: as `reliability_curve` returns it.
+    """
+    bins = [
+        (whole(row["n"]), real(row["mean_score"]), real(row["observed_rate"]))
+        for row in curve
+        if row["observed_rate"] is not None
+    ]
+    rows = sum(n for n, _, _ in bins)
+    if not rows:
+        return ()
+    gaps = [(n, abs(score - rate), rate * (1.0 - rate) / max(n - 1, 1)) for n, score, rate in bins]
+    expected = sum(n * gap for n, gap, _ in gaps) / rows
+    debiased = sum(n * (gap * gap - chance) for n, gap, chance in gaps) / rows
+    return (
+        {"measure": "expected calibration error", "value": rounded(expected), "bins": len(bins)},
+        {
+            "measure": "debiased (root mean square)",
+            "value": rounded(math.sqrt(max(debiased, 0.0))),
+            "bins": len(bins),
+        },
+        {
+            "measure": "largest calibration error",
+            "value": rounded(max(gap for _, gap, _ in gaps)),
+            "bins": len(bins),
+        },
+    )
 
 
 def _slope(predictions: "ir.Table", survey: Survey, run: Run, positive: str, confidence: float) -> Estimate:

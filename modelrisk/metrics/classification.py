@@ -7,12 +7,14 @@ What does not belong here: ranking (`discrimination`), calibration, and comparis
 (`fairness`).
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelrisk.estimates import Cohort, Estimate, not_evaluable
 from modelrisk.metrics.intervals import estimate
+from modelrisk.metrics.moments import NO_ROWS, Moments
 from modelrisk.metrics.predictions import (
     COHORT,
     Run,
@@ -20,7 +22,6 @@ from modelrisk.metrics.predictions import (
     attributes,
     column_of_numbers,
     is_class,
-    real,
     shown,
     surveyed,
     text,
@@ -34,32 +35,10 @@ LARGEST_JOINT_CELLS = 20_000
 """Above this many cells of all attributes together each attribute is counted by itself."""
 LARGEST_GROUPS = 1_000
 """Above this many groups an attribute is not a cohort but a number or an identifier."""
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Count, mean and sum of squared deviations of a per-row value; exact to merge, no cancellation."""
-
-    n: int = 0
-    mean: float = 0.0
-    deviations: float = 0.0
-
-    def merged(self, other: "Moments") -> "Moments":
-        """Moments of both sets of rows together (Chan, Golub & LeVeque 1979)."""
-        n = self.n + other.n
-        if n == 0 or other.n == 0:
-            return self
-        shift = other.mean - self.mean
-        return Moments(
-            n,
-            self.mean + shift * other.n / n,
-            self.deviations + other.deviations + shift * shift * self.n * other.n / n,
-        )
-
-    @property
-    def variance(self) -> float:
-        """Sample variance, divisor n - 1; 0 for a single row."""
-        return self.deviations / (self.n - 1) if self.n > 1 else 0.0
+SMALLEST_PROBABILITY = 1e-15
+"""Probabilities are raised to this before their logarithm is taken."""
+LARGEST_LOG_LOSS = -math.log(SMALLEST_PROBABILITY)
+"""34.5: what a log loss can be at most."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +51,7 @@ class Counts:
         false_positives: label otherwise, predicted positive.
         true_negatives: label otherwise, predicted otherwise.
         squared_error: of (score - y)².
+        log_loss: of -ln P(label), the probability raised to 1e-15.
         gain: of (training base rate - y)² - (score - y)².
     """
 
@@ -79,8 +59,9 @@ class Counts:
     false_negatives: int = 0
     false_positives: int = 0
     true_negatives: int = 0
-    squared_error: Moments = Moments()
-    gain: Moments = Moments()
+    squared_error: Moments = NO_ROWS
+    gain: Moments = NO_ROWS
+    log_loss: Moments = NO_ROWS
 
     def merged(self, other: "Counts") -> "Counts":
         """Counts of both cohorts together."""
@@ -91,6 +72,7 @@ class Counts:
             self.true_negatives + other.true_negatives,
             self.squared_error.merged(other.squared_error),
             self.gain.merged(other.gain),
+            self.log_loss.merged(other.log_loss),
         )
 
     @property
@@ -185,11 +167,12 @@ def counted(
 
 
 def estimates(marginals: Marginals, *, confidence: float) -> tuple[Estimate, ...]:
-    """Every rate, Brier score and Brier gain, for all rows and for every group.
+    """Every rate, Brier score, Brier gain and log loss, for all rows and for every group.
 
     Rates are binomial proportions with Clopper-Pearson bounds. `brier` is the mean of (score - y)² and
     `brier_gain` the mean of (p₀ - y)² - (score - y)², where p₀ is the base rate of the *training* data: what
-    the naive model that knows nothing of a row would predict. Both are means of bounded values.
+    the naive model that knows nothing of a row would predict. `log_loss` is the mean of -ln P(label), P at
+    least 1e-15. All are means of bounded values.
 
     Args:
         marginals: the counts.
@@ -222,8 +205,9 @@ def _counter(
         predicted=is_class(predictions.prediction, positive),
         error=error,
         gain=(y - naive) * (y - naive) - error,
+        loss=-(1.0 - y + (2.0 * y - 1.0) * score).clip(SMALLEST_PROBABILITY, 1.0).ln(),
     )
-    errors, gains = column_of_numbers(rows, "error"), column_of_numbers(rows, "gain")
+    errors, gains, losses = (column_of_numbers(rows, name) for name in ("error", "gain", "loss"))
 
     def count(names: tuple[str, ...], most: int) -> list[Cell] | None:
         keys = {f"group_{index}": rows[COHORT + name] for index, name in enumerate(names)}
@@ -235,6 +219,8 @@ def _counter(
                 error_variance=errors.var(how="pop"),
                 gain_mean=gains.mean(),
                 gain_variance=gains.var(how="pop"),
+                loss_mean=losses.mean(),
+                loss_variance=losses.var(how="pop"),
             )
             .limit(4 * most + 1)
         )
@@ -256,8 +242,9 @@ def _cell(row: Mapping[str, object]) -> Counts:
         false_negatives=n * (actual and not predicted),
         false_positives=n * (not actual and predicted),
         true_negatives=n * (not actual and not predicted),
-        squared_error=Moments(n, real(row["error_mean"]), real(row["error_variance"]) * n),
-        gain=Moments(n, real(row["gain_mean"]), real(row["gain_variance"]) * n),
+        squared_error=Moments.counted(row, "error"),
+        gain=Moments.counted(row, "gain"),
+        log_loss=Moments.counted(row, "loss"),
     )
 
 
@@ -343,9 +330,11 @@ def _brier_scores(
     fault = marginals.survey.prediction_fault or marginals.survey.probability_fault
     base_rate = marginals.training_base_rate
     if fault is not None:
-        yield not_evaluable("brier", fault, cohort=cohort, confidence=confidence, method="student_mean")
+        for metric in ("brier", "log_loss"):
+            yield not_evaluable(metric, fault, cohort=cohort, confidence=confidence, method="student_mean")
     else:
         yield _mean("brier", counts.squared_error, 0.0, 1.0, cohort, confidence)
+        yield _mean("log_loss", counts.log_loss, 0.0, LARGEST_LOG_LOSS, cohort, confidence)
     if base_rate is None:
         fault = (
             "the base rate of the training data is unknown, so there is no naive model to compare with; "

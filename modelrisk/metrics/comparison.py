@@ -1,4 +1,4 @@
-"""A candidate against the champion on the same rows: accuracy, ranking and Brier score, paired.
+"""A candidate against the champion on the same rows, paired: accuracy, ranking, Brier score, sizes of errors.
 
 What does not belong here: which version is the champion, and by how much a candidate may be worse.
 """
@@ -10,16 +10,34 @@ from typing import TYPE_CHECKING, cast
 from modelrisk.estimates import Estimate, not_evaluable, rounded
 from modelrisk.metrics import discrimination
 from modelrisk.metrics.intervals import estimate
-from modelrisk.metrics.predictions import Run, Survey, column_of_numbers, is_class, real, surveyed, whole
+from modelrisk.metrics.predictions import (
+    NO_SCORE_REMEDY,
+    Run,
+    Survey,
+    column_of_numbers,
+    is_class,
+    real,
+    surveyed,
+    whole,
+)
 from modelrisk.records import Table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-_METHODS = {
+BINARY: Mapping[str, str] = {
     "accuracy_difference": "newcombe_paired",
     "auc_difference": "paired_delong",
     "brier_difference": "student_mean",
+}
+"""What is compared of two classes: metric -> interval method."""
+MULTICLASS: Mapping[str, str] = {
+    "accuracy_difference": "newcombe_paired",
+    "brier_difference": "student_mean",
+}
+REGRESSION: Mapping[str, str] = {
+    "mae_ratio_to_champion": "paired_log_ratio",
+    "mae_difference_to_champion": "student_t",
 }
 
 _QUADRANTS = ("both_right", "only_candidate", "only_reference", "both_wrong")
@@ -64,11 +82,11 @@ def compared(
     n = surveys["candidate"].rows
     fault = _first(surveys, lambda survey: survey.prediction_fault)
     if fault is not None:
-        return _refused(fault, n, confidence)
-    (counts,) = run(_counted(candidate, champion, positive))
+        return _refused(BINARY, fault, n, confidence)
+    counts = _counted(candidate, champion, positive, run)
     fault = _unpaired(counts, n, surveys["champion"].rows)
     if fault is not None:
-        return _refused(fault, n, confidence)
+        return _refused(BINARY, fault, n, confidence)
     rank_fault = _first(surveys, lambda survey: survey.rank_fault)
     probability_fault = _first(surveys, lambda survey: survey.probability_fault)
     auc = (
@@ -80,14 +98,195 @@ def compared(
             confidence=confidence,
         )
         if rank_fault is None
-        else _unfit("auc_difference", rank_fault, n, confidence)
+        else _unfit(BINARY, "auc_difference", rank_fault, n, confidence)
     )
     brier = (
-        _brier(counts, n, confidence)
+        _brier(counts, n, 1.0, confidence)
         if probability_fault is None
-        else _unfit("brier_difference", probability_fault, n, confidence)
+        else _unfit(BINARY, "brier_difference", probability_fault, n, confidence)
     )
     return Comparison((_accuracy(counts, confidence), auc, brier), _disagreements(counts))
+
+
+def compared_multiclass(
+    candidate: "ir.Table", champion: "ir.Table", *, run: Run, confidence: float
+) -> Comparison:
+    """Compare two classifiers of several classes row by row.
+
+    `accuracy_difference` as for two classes; `brier_difference` is the mean per-row difference of squared
+    errors summed over the classes, which lies in [-2, 2].
+
+    Args:
+        candidate: canonical predictions of the candidate.
+        champion: canonical predictions of the champion, on exactly the same rows.
+        run: executes an expression.
+        confidence: confidence of each bound by itself.
+
+    Returns:
+        The estimates; none is evaluable when the rows or labels of the two tables differ at all.
+    """
+    joined = _side_by_side(candidate, champion, ("label", "prediction", "squared_error"))
+    label, reference_label = _text(joined, "label"), _text(joined, "reference_label")
+    right = _same(_text(joined, "prediction"), label)
+    reference_right = _same(_text(joined, "reference_prediction"), label)
+    counts = _quadrants(
+        joined,
+        right=right,
+        reference_right=reference_right,
+        relabelled=~_same(label, reference_label),
+        difference=column_of_numbers(joined, "squared_error")
+        - column_of_numbers(joined, "reference_squared_error"),
+        run=run,
+    )
+    n = whole(counts["pairs"]) - whole(counts["theirs_only"])
+    fault = _unpaired(counts, n, whole(counts["pairs"]) - whole(counts["mine_only"]))
+    if fault is not None or n == 0:
+        return _refused(MULTICLASS, fault or "there are no rows; supply some", n, confidence)
+    unscored = whole(counts["uncompared"])
+    brier = (
+        _brier(counts, n, 2.0, confidence)
+        if not unscored
+        else _unfit(
+            MULTICLASS,
+            "brier_difference",
+            f"{unscored:,} of {n:,} rows have no probabilities of one of the models; {NO_SCORE_REMEDY}",
+            n,
+            confidence,
+        )
+    )
+    return Comparison((_accuracy(counts, confidence), brier), _disagreements(counts))
+
+
+def compared_regression(
+    candidate: "ir.Table", champion: "ir.Table", *, run: Run, confidence: float
+) -> Comparison:
+    """Compare two regressions row by row.
+
+    `mae_ratio_to_champion` is the candidate's mean error size over the champion's on the same rows,
+    `mae_difference_to_champion` the mean per-row difference of error sizes, in the target's units.
+
+    Args:
+        candidate: canonical predictions of the candidate.
+        champion: canonical predictions of the champion, on exactly the same rows.
+        run: executes an expression.
+        confidence: confidence of each bound by itself.
+
+    Returns:
+        The estimates; none is evaluable when the rows or labels of the two tables differ at all.
+    """
+    joined = _side_by_side(candidate, champion, ("label", "prediction"))
+    label, reference_label = (column_of_numbers(joined, name) for name in ("label", "reference_label"))
+    rows = joined.mutate(
+        size=(column_of_numbers(joined, "prediction") - label).abs(),
+        reference_size=(column_of_numbers(joined, "reference_prediction") - label).abs(),
+        relabelled=~_same(label, reference_label),
+    )
+    size, reference = column_of_numbers(rows, "size"), column_of_numbers(rows, "reference_size")
+    difference = cast("ir.FloatingColumn", size - reference)
+    (counts,) = run(
+        rows.agg(
+            pairs=rows.count(),
+            mine_only=rows.count(where=rows.reference_row.isnull()),
+            theirs_only=rows.count(where=rows.row.isnull()),
+            relabelled=rows.count(
+                where=_truth(rows, "relabelled") & rows.row.notnull() & rows.reference_row.notnull()
+            ),
+            better=rows.count(where=size < reference),
+            worse=rows.count(where=size > reference),
+            size_mean=size.mean(),
+            size_variance=size.var(how="pop"),
+            reference_mean=reference.mean(),
+            reference_variance=reference.var(how="pop"),
+            joint=size.cov(reference, how="pop"),
+            difference_mean=difference.mean(),
+            difference_variance=difference.var(how="pop"),
+        )
+    )
+    n = whole(counts["pairs"]) - whole(counts["theirs_only"])
+    fault = _unpaired(counts, n, whole(counts["pairs"]) - whole(counts["mine_only"]))
+    if fault is not None or n < 2:
+        return _refused(REGRESSION, fault or "there are too few rows; supply more", n, confidence)
+    divisor = n / (n - 1)
+    ratio = {
+        "mean": real(counts["size_mean"]),
+        "variance": real(counts["size_variance"]) * divisor,
+        "reference_mean": real(counts["reference_mean"]),
+        "reference_variance": real(counts["reference_variance"]) * divisor,
+        "covariance": real(counts["joint"]) * divisor,
+        "n": n,
+    }
+    paired = {
+        "mean": real(counts["difference_mean"]),
+        "variance": real(counts["difference_variance"]) * divisor,
+        "n": n,
+    }
+    better, worse = whole(counts["better"]), whole(counts["worse"])
+    return Comparison(
+        (
+            estimate("mae_ratio_to_champion", "paired_log_ratio", ratio, confidence=confidence),
+            estimate("mae_difference_to_champion", "student_t", paired, confidence=confidence),
+        ),
+        (
+            {"outcome": "candidate nearer", "rows": better},
+            {"outcome": "champion nearer", "rows": worse},
+            {"outcome": "equally near", "rows": n - better - worse},
+        ),
+    )
+
+
+def _side_by_side(candidate: "ir.Table", champion: "ir.Table", names: tuple[str, ...]) -> "ir.Table":
+    """Both tables side by side, joined on `row`; the champion's columns as `reference_<name>`."""
+    mine = candidate.select("row", *names)
+    theirs = champion.select(**{f"reference_{name}": champion[name] for name in ("row", *names)})
+    return mine.outer_join(theirs, [("row", "reference_row")])
+
+
+def _text(table: "ir.Table", name: str) -> "ir.StringColumn":
+    return cast("ir.StringColumn", table[name])
+
+
+def _same(one: "ir.Column", other: "ir.Column") -> "ir.BooleanColumn":
+    return cast("ir.BooleanColumn", one.identical_to(other))
+
+
+def _quadrants(
+    joined: "ir.Table",
+    *,
+    right: "ir.BooleanColumn",
+    reference_right: "ir.BooleanColumn",
+    relabelled: "ir.BooleanColumn",
+    difference: "ir.NumericValue",
+    run: Run,
+) -> Mapping[str, object]:
+    """How the rows pair, who was right, and the moments of a per-row difference."""
+    mine_only, theirs_only = joined.reference_row.isnull(), joined.row.isnull()
+    rows = joined.select(
+        mine_only=mine_only,
+        theirs_only=theirs_only,
+        relabelled=~mine_only & ~theirs_only & relabelled,
+        both_right=right & reference_right,
+        only_candidate=right & ~reference_right,
+        only_reference=~right & reference_right,
+        both_wrong=~right & ~reference_right,
+        difference=difference,
+    )
+    differences = column_of_numbers(rows, "difference")
+    counts = [
+        rows.count(where=_truth(rows, name)).name(name)
+        for name in ("mine_only", "theirs_only", "relabelled", *_QUADRANTS)
+    ]
+    (found,) = run(
+        rows.agg(
+            [
+                rows.count().name("pairs"),
+                rows.count(where=differences.isnull()).name("uncompared"),
+                differences.mean().name("mean"),
+                differences.var(how="pop").name("variance"),
+                *counts,
+            ]
+        )
+    )
+    return found
 
 
 def _joined(candidate: "ir.Table", champion: "ir.Table", positive: str, *, how: str) -> "ir.Table":
@@ -114,38 +313,20 @@ def _paired(candidate: "ir.Table", champion: "ir.Table", positive: str) -> "ir.T
     return joined.select("score", "reference_score", positive=_truth(joined, "actual").cast("float64"))
 
 
-def _counted(candidate: "ir.Table", champion: "ir.Table", positive: str) -> "ir.Table":
-    """One row: how the rows pair, who was right, and the moments of the Brier difference."""
+def _counted(candidate: "ir.Table", champion: "ir.Table", positive: str, run: Run) -> Mapping[str, object]:
+    """How the rows pair, who was right, and the moments of the Brier difference."""
     joined = _joined(candidate, champion, positive, how="outer")
     actual = _truth(joined, "actual")
-    right = _truth(joined, "predicted").identical_to(actual)
-    reference_right = _truth(joined, "reference_predicted").identical_to(actual)
-    mine_only, theirs_only = joined.reference_row.isnull(), joined.row.isnull()
     y = actual.cast("float64")
     error = column_of_numbers(joined, "score") - y
     reference_error = column_of_numbers(joined, "reference_score") - y
-    rows = joined.select(
-        mine_only=mine_only,
-        theirs_only=theirs_only,
-        relabelled=~mine_only & ~theirs_only & ~actual.identical_to(_truth(joined, "reference_actual")),
-        both_right=right & reference_right,
-        only_candidate=right & ~reference_right,
-        only_reference=~right & reference_right,
-        both_wrong=~right & ~reference_right,
+    return _quadrants(
+        joined,
+        right=_same(_truth(joined, "predicted"), actual),
+        reference_right=_same(_truth(joined, "reference_predicted"), actual),
+        relabelled=~_same(actual, _truth(joined, "reference_actual")),
         difference=error * error - reference_error * reference_error,
-    )
-    difference = column_of_numbers(rows, "difference")
-    counts = [
-        rows.count(where=_truth(rows, name)).name(name)
-        for name in ("mine_only", "theirs_only", "relabelled", *_QUADRANTS)
-    ]
-    return rows.agg(
-        [
-            rows.count().name("pairs"),
-            difference.mean().name("mean"),
-            difference.var(how="pop").name("variance"),
-            *counts,
-        ]
+        run=run,
     )
 
 
@@ -175,13 +356,13 @@ def _accuracy(counts: Mapping[str, object], confidence: float) -> Estimate:
     return estimate("accuracy_difference", "newcombe_paired", inputs, confidence=confidence)
 
 
-def _brier(counts: Mapping[str, object], n: int, confidence: float) -> Estimate:
+def _brier(counts: Mapping[str, object], n: int, most: float, confidence: float) -> Estimate:
     inputs = {
         "mean": real(counts["mean"]),
         "variance": real(counts["variance"]) * n / (n - 1) if n > 1 else 0.0,
         "n": n,
-        "lowest": -1.0,
-        "highest": 1.0,
+        "lowest": -most,
+        "highest": most,
     }
     return estimate("brier_difference", "student_mean", inputs, confidence=confidence)
 
@@ -215,9 +396,9 @@ def _first(surveys: Mapping[str, Survey], fault_of: Callable[[Survey], str | Non
     return None
 
 
-def _refused(fault: str, n: int, confidence: float) -> Comparison:
-    return Comparison(tuple(_unfit(metric, fault, n, confidence) for metric in _METHODS), ())
+def _refused(methods: Mapping[str, str], fault: str, n: int, confidence: float) -> Comparison:
+    return Comparison(tuple(_unfit(methods, metric, fault, n, confidence) for metric in methods), ())
 
 
-def _unfit(metric: str, fault: str, n: int, confidence: float) -> Estimate:
-    return not_evaluable(metric, fault, n=n, confidence=confidence, method=_METHODS[metric])
+def _unfit(methods: Mapping[str, str], metric: str, fault: str, n: int, confidence: float) -> Estimate:
+    return not_evaluable(metric, fault, n=n, confidence=confidence, method=methods[metric])

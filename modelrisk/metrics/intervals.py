@@ -2,8 +2,8 @@
 
 Inputs are rounded *before* the bounds are computed, so the printed inputs give exactly the printed bounds.
 
-What does not belong here: the methods (`proportion_methods`, `rank_methods`, `mean_methods`), and limits or
-verdicts (`modelrisk.verdicts`).
+What does not belong here: the methods (`proportion_methods`, `rank_methods`, `mean_methods`,
+`error_methods`), and limits or verdicts (`modelrisk.verdicts`).
 """
 
 import math
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from modelrisk.estimates import Cohort, Estimate, not_evaluable, rounded
-from modelrisk.metrics import mean_methods, proportion_methods, rank_methods
+from modelrisk.metrics import error_methods, mean_methods, proportion_methods, rank_methods
 from modelrisk.metrics.method import Bounds, Inputs, Method
 
 METHODS: Mapping[str, Method] = MappingProxyType(
@@ -27,6 +27,14 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             rank_methods.PAIRED_DELONG,
             mean_methods.STUDENT_MEAN,
             mean_methods.WALD_NORMAL,
+            mean_methods.MACRO_SHARE,
+            error_methods.STUDENT_T,
+            error_methods.POSITIVE_MEAN,
+            error_methods.ROOT_POSITIVE_MEAN,
+            error_methods.WELCH_DIFFERENCE,
+            error_methods.LOG_RATIO,
+            error_methods.PAIRED_LOG_RATIO,
+            error_methods.EXPLAINED_SHARE,
         )
     }
 )
@@ -45,6 +53,7 @@ def estimate(
     group: str | None = None,
     reference: str | None = None,
     n: int | None = None,
+    outcome: str | None = None,
 ) -> Estimate:
     """The estimate a method gives for these sufficient statistics.
 
@@ -57,6 +66,7 @@ def estimate(
         group: for comparisons between groups, the group compared.
         reference: for comparisons between groups, the group compared with.
         n: rows behind the estimate, where the method's inputs do not tell (a census).
+        outcome: for a rate of one class against the rest, the class.
 
     Returns: An estimate with value and bounds at 12 significant digits; one that is not evaluable, with
         reason and remedy, when an input is not finite or impossible.
@@ -78,6 +88,7 @@ def estimate(
             method=method,
             group=group,
             reference=reference,
+            outcome=outcome,
         )
     value = rounded(chosen.value(kept))
     bounds = _around(value, chosen.bounds(kept, confidence))
@@ -93,6 +104,7 @@ def estimate(
         cohort=dict(cohort or {}),
         group=group,
         reference=reference,
+        outcome=outcome,
     )
 
 

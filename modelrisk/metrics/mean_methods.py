@@ -8,6 +8,9 @@ import math
 from modelrisk.metrics.limit_distributions import bounded_mean
 from modelrisk.metrics.method import Bounds, Inputs, Method, Size, multiplied, summed
 
+_SINGLE_ROW = "a single row says nothing about variation; supply at least two rows"
+_NEGATIVE_VARIANCE = "the variance is negative; compute the statistics again from the predictions"
+
 
 def _no_fault(inputs: Inputs) -> str | None:
     del inputs
@@ -21,9 +24,9 @@ def _census_bounds(inputs: Inputs, confidence: float) -> Bounds:
 
 def _mean_fault(inputs: Inputs) -> str | None:
     if inputs["n"] < 2:
-        return "a single row says nothing about variation; supply at least two rows"
+        return _SINGLE_ROW
     if inputs["variance"] < 0:
-        return "the variance is negative; compute the statistics again from the predictions"
+        return _NEGATIVE_VARIANCE
     if not inputs["lowest"] <= inputs["mean"] <= inputs["highest"]:
         return "the mean lies outside the possible range; compute the statistics again from the predictions"
     return None
@@ -53,6 +56,32 @@ def _student_mean(inputs: Inputs, confidence: float) -> Bounds:
 
 def _rows_size(inputs: Inputs) -> Size:
     return Size(round(inputs["n"]), inputs["n"])
+
+
+def _macro_fault(inputs: Inputs) -> str | None:
+    if inputs["smallest"] < 1:
+        return "a class has no rows, so a mean over the classes is not known; supply rows of every class"
+    if inputs["weight"] < 1 - 1e-9:
+        return "the largest weight of a row is below 1; compute the statistics again from the predictions"
+    if not 0 <= inputs["mean"] <= 1 + 1e-9:
+        return "a mean of shares is not between 0 and 1; compute the statistics again from the predictions"
+    return _NEGATIVE_VARIANCE if inputs["variance"] < 0 else (None if inputs["n"] > 1 else _SINGLE_ROW)
+
+
+def _macro_share(inputs: Inputs, confidence: float) -> Bounds:
+    """A mean over classes of a share within each class: the mean of weighted rows, bounded by the weights.
+
+    A row counts n / (K · n_k) if it is right and 0 if not, so that the mean over the n rows is the mean over
+    the K classes of their shares. Its limits are those of `student_mean` in [0, largest weight]: they treat
+    the sizes of the classes as chance, which makes them wider than the shares alone would; a class of a few
+    rows, all right, still has the weight of a row not seen.
+    """
+    bounds = _student_mean({**inputs, "lowest": 0.0, "highest": inputs["weight"]}, confidence)
+    return Bounds(bounds.low, None if bounds.high is None else min(bounds.high, 1.0))
+
+
+def _smallest_class(inputs: Inputs) -> Size:
+    return Size(round(inputs["smallest"]), inputs["smallest"])
 
 
 def _wald_fault(inputs: Inputs) -> str | None:
@@ -117,5 +146,16 @@ WALD_NORMAL = Method(
     bounds=_wald_normal,
     scaled=_wald_scaled,
     size=_wald_size,
+    rows=summed("n"),
+)
+
+MACRO_SHARE = Method(
+    name="macro_share",
+    names=("mean", "variance", "n", "weight", "smallest"),
+    fault=_macro_fault,
+    value=lambda inputs: min(inputs["mean"], 1.0),
+    bounds=_macro_share,
+    scaled=multiplied("n", "smallest"),
+    size=_smallest_class,
     rows=summed("n"),
 )

@@ -1,7 +1,14 @@
 """The canonical predictions table as the metrics see it: its columns, who runs a query, what is amiss.
 
-One row per evaluation row: `row` (int64), `label` and `prediction` (class text), `score` (P(positive), null
-when the model gives labels only) and one text column `cohort:<attribute>` per sensitive attribute.
+One row per evaluation row, with one text column `cohort:<attribute>` per sensitive attribute:
+
+* binary: `row` (int64), `label` and `prediction` (class text), `score` (P(positive), null when the model
+  gives labels only);
+* several classes: `row`, `label`, `prediction`, and of the model's probabilities `probabilities` (one for
+  each class, in order), `label_probability` (of the true class), `label_rank` (its place among all, equals
+  counted against it), `confidence` (the largest) and `squared_error` (summed over the classes); null for
+  labels only;
+* regression: `row`, and `label` and `prediction` as float64.
 
 What does not belong here: reading or writing the table (`resources.datasets`) and any metric.
 """
@@ -10,6 +17,11 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
+
+from modelrisk.columns import class_text
+from modelrisk.outputs.binary import BinaryReading
+from modelrisk.outputs.readings import Reading
+from modelrisk.outputs.regression import RegressionReading
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -111,9 +123,79 @@ class Survey:
         return None
 
 
+def answer_columns(joined: "ir.Table", reading: Reading, *, label: str) -> "dict[str, ir.Value]":
+    """The columns of the canonical table that hold label and answer.
+
+    Args:
+        joined: evaluation rows beside the scorer's answers (`prediction`, and `score` or `probabilities`).
+        reading: how the answers were read.
+        label: name of the label column.
+    """
+    import ibis
+
+    if isinstance(reading, RegressionReading):
+        target = cast("ir.IntegerColumn", joined[label]).cast("float64")
+        return {"label": target, "prediction": column_of_numbers(joined, "prediction")}
+    columns: dict[str, ir.Value] = {
+        "label": class_text(joined[label]),
+        "prediction": cast("ir.StringColumn", joined["prediction"]),
+    }
+    if isinstance(reading, BinaryReading):
+        return columns | {"score": column_of_numbers(joined, "score")}
+    probabilities = cast("ir.ArrayColumn", joined["probabilities"])
+    position = ibis.array(list(reading.classes)).index(columns["label"])
+    own = cast("ir.FloatingColumn", probabilities[position])
+    squares = cast("ir.FloatingColumn", probabilities.map(_squared).sums())
+    return columns | {
+        "probabilities": probabilities,
+        "label_probability": own,
+        "label_rank": probabilities.filter(lambda each: each >= own).length(),
+        "confidence": probabilities.maxs(),
+        "squared_error": squares - 2.0 * own + 1.0,
+    }
+
+
+def _squared(value: "ir.Value") -> "ir.Value":
+    number = cast("ir.FloatingColumn", value)
+    return number * number
+
+
 def attributes(predictions: "ir.Table") -> tuple[str, ...]:
     """Names of the sensitive attributes, in column order."""
     return tuple(name.removeprefix(COHORT) for name in predictions.columns if name.startswith(COHORT))
+
+
+def of_class(predictions: "ir.Table", name: str) -> "ir.Table":
+    """A table of several classes as one of two: `name` against the rest, whose text is `not` and the name.
+
+    The score is not kept: what of the probabilities is in the table is about the true class.
+    """
+    import ibis
+
+    def one_or_other(column: "ir.Column") -> "ir.Value":
+        is_it = is_class(column, name)
+        return ibis.cases((is_it, name), (~is_it, f"not {name}"), else_=ibis.null("string"))
+
+    return predictions.mutate(
+        label=one_or_other(predictions.label),
+        prediction=one_or_other(predictions.prediction),
+        score=ibis.null("float64"),
+    )
+
+
+RIGHT, WRONG = "right", "wrong"
+
+
+def of_top_label(predictions: "ir.Table") -> "ir.Table":
+    """A table of several classes as one of two: whether the prediction is right, scored by the confidence."""
+    import ibis
+
+    is_right = cast("ir.BooleanColumn", predictions.prediction == predictions.label)
+    return predictions.mutate(
+        label=ibis.cases((is_right, RIGHT), (~is_right, WRONG), else_=ibis.null("string")),
+        prediction=ibis.literal(RIGHT),
+        score=column_of_numbers(predictions, "confidence"),
+    )
 
 
 def surveyed(predictions: "ir.Table", *, run: Run, positive: str) -> Survey:

@@ -1,7 +1,7 @@
 """A whole review of a boosted model on 1,000,000 × 20 rows, stage by stage, against scoring alone.
 
-Run with `pytest tests/benchmarks/test_review_benchmark.py -m benchmark -n 0 -s`. The peer is the work nobody can
-avoid: the two models' `predict` and writing their predictions. `ROWS` sets the number of rows.
+Run with `pytest tests/benchmarks/test_review_benchmark.py -m benchmark -n 0 -s`. The peer is the work nobody
+can avoid: the two models' `predict` and writing their predictions. `ROWS` sets the number of rows.
 """
 
 import json

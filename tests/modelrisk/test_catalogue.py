@@ -130,9 +130,9 @@ def test_the_shipped_controls_stand_where_the_lifecycle_carries_them():
         "inventory/intake": 3,
         "inventory/lineage": 1,
         "validation/evaluation_data": 4,
-        "evaluation/quality": 9,
-        "evaluation/fairness": 2,
-        "evaluation/champion_comparison": 2,
+        "evaluation/quality": 18,
+        "evaluation/fairness": 5,
+        "evaluation/champion_comparison": 3,
     }
 
 

@@ -1,4 +1,4 @@
-"""The contract of `data: expectations:`: what may be written, what is refused, what is asked of the data."""
+"""The contract of `data: expectations:`: what may be written, what is refused, and what it asks of data."""
 
 from dataclasses import replace
 from datetime import date

@@ -25,7 +25,7 @@ CONTRACT = """\
 model: loan-default                  # the registered model's name
 owner: team:lending                  # or an e-mail
 purpose: Ranks applications for manual review.
-task: binary_classification          # later: multiclass_classification | regression
+task: binary_classification
 facts: {materiality: high, affects: individuals, automation: recommends, exposure: external}
 data:
   evaluation: ../data/eval.parquet   # path relative to this file, or URI; parquet or csv
@@ -154,7 +154,13 @@ def test_a_reference_group_may_be_a_number_and_is_compared_by_its_text():
         (with_rows(owner='"team:"'), "owner", "'team:'"),
         (with_rows(owner='"a@b.c\\nx@y.z"'), "owner", "U+000A"),
         (with_rows(owner='"team:a\\u202Eb"'), "owner", "U+202E"),
-        (with_rows(task="regression"), "task", "`regression`, which cannot be reviewed yet"),
+        (with_rows(task="regression"), "data.positive", "`positive`, which no model of regression has"),
+        (
+            with_rows(task="multiclass_classification"),
+            "data.positive",
+            "no model of multiclass",
+        ),
+        (with_data(positive="null"), "data.positive", "no `positive`"),
         (with_rows(task="binary"), "task", "'binary'"),
         (with_rows(model='" "'), "model", "an empty text"),
         (with_rows(model='"a\\0b"'), "model", "NUL"),

@@ -10,10 +10,15 @@ import pytest
 
 from modelrisk.columns import ROW, class_text
 from modelrisk.errors import Unavailable
+from modelrisk.labels import LabelCensus, TargetCensus
+from modelrisk.outputs.binary import BinaryReading
+from modelrisk.outputs.multiclass import MulticlassReading
+from modelrisk.outputs.regression import RegressionReading
 from modelrisk.records import Blame, Problem
-from resources.datasets import DatasetDescription, Datasets, LabelCensus
+from resources.datasets import DatasetDescription, Datasets
 from resources.duckdb_engine import Column
 
+CLASSES: Any = {"reading": BinaryReading(("0", "1"), "1"), "label": "y"}
 HOSTILE = [
     'a"b',
     "it's",
@@ -359,7 +364,7 @@ def test_predictions_carry_label_score_and_cohorts_by_row(
     import pyarrow.parquet as pq
 
     to = tmp_path / "deep" / "predictions.parquet"
-    assert datasets.predictions(scored, data, label="y", sensitive=["sex", "old", "sex"], to=to) == to
+    assert datasets.predictions(scored, data, **CLASSES, sensitive=["sex", "old", "sex"], to=to) == to
     assert pq.read_table(to).to_pylist() == [
         {"row": 0, "label": "0", "prediction": "0", "score": 0.1, "cohort:sex": "F", "cohort:old": "true"},
         {"row": 1, "label": "1", "prediction": "0", "score": None, "cohort:sex": None, "cohort:old": "true"},
@@ -383,7 +388,7 @@ def test_predictions_are_the_same_bytes_again(datasets: Datasets, tmp_path: Path
     digests: set[object] = set()
     for turn in range(3):
         to = tmp_path / f"{turn}.parquet"
-        assert datasets.predictions(scored, data, label="y", sensitive=["g"], to=to) == to
+        assert datasets.predictions(scored, data, **CLASSES, sensitive=["g"], to=to) == to
         digests.add(datasets.digest(to))
     assert len(digests) == 1
     with datasets.table(tmp_path / "0.parquet") as table:
@@ -407,7 +412,7 @@ def test_predictions_for_other_rows_than_the_data_are_unavailable(
     )
     to = tmp_path / "predictions.parquet"
     assert (
-        problem_of(datasets.predictions(scored, data, label="y", sensitive=[], to=to)).blame
+        problem_of(datasets.predictions(scored, data, **CLASSES, sensitive=[], to=to)).blame
         is Blame.UNAVAILABLE
     )
     assert not to.exists()
@@ -417,12 +422,14 @@ def test_a_missing_label_or_attribute_is_unfit_and_names_the_near_miss(
     datasets: Datasets, tmp_path: Path, scored: Path, data: Path
 ):
     to = tmp_path / "predictions.parquet"
-    found = problem_of(datasets.predictions(scored, data, label="Y", sensitive=["sex"], to=to))
+    found = problem_of(
+        datasets.predictions(scored, data, **{**CLASSES, "label": "Y"}, sensitive=["sex"], to=to)
+    )
     assert found.blame is Blame.UNFIT
     assert "'Y'" in found.found
     assert "'y'" in found.expected
     assert (
-        problem_of(datasets.predictions(scored, data, label="y", sensitive=["age"], to=to)).blame
+        problem_of(datasets.predictions(scored, data, **CLASSES, sensitive=["age"], to=to)).blame
         is Blame.UNFIT
     )
     assert not to.exists()
@@ -433,20 +440,61 @@ def test_a_failed_write_leaves_nothing_behind(datasets: Datasets, tmp_path: Path
     to.mkdir()
     assert (
         "IsADirectoryError"
-        in problem_of(datasets.predictions(scored, data, label="y", sensitive=[], to=to)).found
+        in problem_of(datasets.predictions(scored, data, **CLASSES, sensitive=[], to=to)).found
     )
     assert not list(tmp_path.glob(".*"))
 
 
-def test_the_base_rate_counts_rows_with_a_label(datasets: Datasets, data: Path):
-    rate = datasets.base_rate(data, label="y", positive="1")
-    assert (rate.events, rate.rows) == (1, 2)  # pyright: ignore[reportAttributeAccessIssue]
-    assert problem_of(datasets.base_rate(data, label="z", positive="1")).blame is Blame.UNFIT
+def test_the_target_census_tells_missing_infinite_and_moments(datasets: Datasets, tmp_path: Path):
+    path = parquet(tmp_path / "a.parquet", {"y": [1.0, 2.0, 6.0, None, float("inf"), float("nan")]})
+    census = datasets.target_census(path, label="y")
+    assert isinstance(census, TargetCensus)
+    assert (census.rows, census.missing, census.not_finite) == (6, 2, 1)
+    assert (census.low, census.median, census.high) == (1.0, 2.0, 6.0)
+    assert census.sd == pytest.approx(7**0.5)
 
 
-def test_a_base_rate_of_no_labels_is_unfit(datasets: Datasets, tmp_path: Path):
-    path = parquet(tmp_path / "a.parquet", {"y": [None, float("nan")]})
-    assert problem_of(datasets.base_rate(path, label="y", positive="1")).blame is Blame.UNFIT
+def test_a_target_of_text_or_of_another_name_is_unfit(datasets: Datasets, tmp_path: Path):
+    path = parquet(tmp_path / "a.parquet", {"y": ["1", "2"]})
+    assert "of type string" in problem_of(datasets.target_census(path, label="y")).found
+    assert problem_of(datasets.target_census(path, label="z")).blame is Blame.UNFIT
+
+
+def test_several_classes_keep_what_metrics_need_of_their_probabilities(datasets: Datasets, tmp_path: Path):
+    import pyarrow.parquet as pq
+
+    data = parquet(tmp_path / "d.parquet", {"y": ["b", "a", "c"]})
+    scored = parquet(
+        tmp_path / "s.parquet",
+        {
+            "row": [0, 1, 2],
+            "prediction": ["b", "a", "a"],
+            "probabilities": [[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], None],
+        },
+    )
+    to = tmp_path / "p.parquet"
+    reading = MulticlassReading(("a", "b", "c"))
+    assert datasets.predictions(scored, data, reading=reading, label="y", sensitive=[], to=to) == to
+    found = pq.read_table(to).to_pylist()
+    assert [row["label_probability"] for row in found] == [0.5, 0.4, None]
+    assert [row["label_rank"] for row in found] == [1, 2, None]
+    assert [row["confidence"] for row in found] == [0.5, 0.4, None]
+    assert [row["squared_error"] for row in found[:2]] == pytest.approx([0.38, 0.56])
+    assert found[2]["squared_error"] is None
+
+
+def test_predictions_of_a_regression_are_numbers(datasets: Datasets, tmp_path: Path):
+    import pyarrow.parquet as pq
+
+    data = parquet(tmp_path / "d.parquet", {"y": [1, 2]})
+    scored = parquet(tmp_path / "s.parquet", {"row": [0, 1], "prediction": [0.5, 2.5]})
+    to = tmp_path / "p.parquet"
+    reading = RegressionReading()
+    assert datasets.predictions(scored, data, reading=reading, label="y", sensitive=[], to=to) == to
+    assert pq.read_table(to).to_pylist() == [
+        {"row": 0, "label": 1.0, "prediction": 0.5},
+        {"row": 1, "label": 2.0, "prediction": 2.5},
+    ]
 
 
 def test_the_label_census_counts_classes_and_missing(datasets: Datasets, tmp_path: Path):
@@ -462,7 +510,7 @@ def test_the_label_census_of_a_continuous_column_stays_small(datasets: Datasets,
     census = datasets.label_census(path, label="y")
     assert isinstance(census, LabelCensus)
     assert census.distinct == 5000
-    assert len(census.counts) == 1000
+    assert len(census.counts) == 5000
 
 
 def test_an_unusable_file_raises_when_rows_are_wanted(datasets: Datasets, tmp_path: Path):

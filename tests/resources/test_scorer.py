@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from modelrisk.lineage import ColumnSpec
-from modelrisk.outputs import Form, OutputSpec
+from modelrisk.outputs.answers import Form
+from modelrisk.outputs.binary import BinaryReading
 from modelrisk.records import Blame, Problem
 from resources.scorer import Scorer, ScoringRequest, ScoringResult, redacted
 from tests.pyfuncs import X, write_model
@@ -61,7 +62,7 @@ class Case:
             model_dir=model,
             data=data or write_rows(self.directory / "rows.parquet"),
             features=features,
-            reading=OutputSpec(classes, positive, threshold, score),
+            reading=BinaryReading(classes, positive, threshold, score),
             output=self.output,
         )
 
@@ -488,7 +489,7 @@ def test_logged_models_of_three_kinds_are_scored_one_after_the_other(case: Case)
             model_dir=directory / kind,
             data=directory / "rows.parquet",
             features=features,
-            reading=OutputSpec(("0", "1"), "1"),
+            reading=BinaryReading(("0", "1"), "1"),
             output=case.output,
             flavors=("python_function", "sklearn"),
         )

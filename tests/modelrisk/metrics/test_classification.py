@@ -15,7 +15,7 @@ def review(engine, columns, **options):
 
 
 def test_rates_and_brier_agree_with_scikit_learn_in_every_cohort(engine, sample):
-    from sklearn.metrics import accuracy_score, brier_score_loss, precision_score, recall_score
+    from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, precision_score, recall_score
 
     data = sample()
     found = review(engine, data.columns())
@@ -37,6 +37,7 @@ def test_rates_and_brier_agree_with_scikit_learn_in_every_cohort(engine, sample)
                 "selection_rate": predicted.mean(),
                 "base_rate": y.mean(),
                 "brier": brier_score_loss(y, score),
+                "log_loss": log_loss(y, score, labels=[0, 1]),
                 "brier_gain": np.mean((0.25 - y) ** 2 - (score - y) ** 2),
             },
             rel=1e-9,
@@ -115,13 +116,13 @@ def test_one_unfit_score_makes_score_metrics_of_the_whole_table_not_evaluable(en
     columns["score"][17] = bad
     found = review(engine, columns)
     for estimate in found:
-        assert estimate.is_evaluable is (not estimate.metric.startswith("brier"))
+        assert estimate.is_evaluable is (not estimate.metric.startswith(("brier", "log_loss")))
 
 
 def test_an_empty_table_is_not_evaluable_and_says_so(engine):
     empty = {"row": [], "label": [], "prediction": [], "score": [], "cohort:sex": []}
     found = review(engine, empty)
-    assert len(found) == 10
+    assert len(found) == 11
     assert all("empty" in estimate.problem for estimate in found)
 
 

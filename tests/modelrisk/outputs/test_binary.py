@@ -11,17 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelrisk.errors import CallerMistake
-from modelrisk.outputs import Answers, BadOutput, Form, OutputReader, OutputSpec, class_text, default_classes
+from modelrisk.outputs.answers import BadOutput, Form
+from modelrisk.outputs.binary import BinaryAnswers, BinaryReader, BinaryReading
+from modelrisk.outputs.classes import class_text, default_classes
 
-BINARY = OutputSpec(("0", "1"), "1")
-WORDS = OutputSpec(("no", "yes"), "yes", threshold=0.4)
-
-
-def read(raw: object, *, rows: int = 3, spec: OutputSpec = BINARY) -> Answers:
-    return OutputReader(spec).read(raw, rows=rows)
+BINARY = BinaryReading(("0", "1"), "1")
+WORDS = BinaryReading(("no", "yes"), "yes", threshold=0.4)
 
 
-def labels(answers: Answers, spec: OutputSpec = BINARY) -> list[str]:
+def read(raw: object, *, rows: int = 3, spec: BinaryReading = BINARY) -> BinaryAnswers:
+    return BinaryReader(spec).read(raw, rows=rows)
+
+
+def labels(answers: BinaryAnswers, spec: BinaryReading = BINARY) -> list[str]:
     return [spec.classes[at] for at in answers.decided(spec).tolist()]
 
 
@@ -121,13 +123,13 @@ def test_scores_in_every_container_are_the_same_scores(raw: object) -> None:
 
 def test_the_classes_order_decides_which_column_is_positive() -> None:
     raw = np.array([[0.9, 0.1], [0.3, 0.7], [0.0, 1.0]])
-    reversed_order = OutputSpec(("1", "0"), "1")
+    reversed_order = BinaryReading(("1", "0"), "1")
     assert read(raw, spec=reversed_order).scores.tolist() == [0.9, 0.3, 0.0]  # pyright: ignore[reportOptionalMemberAccess]
 
 
 def test_unnamed_table_columns_that_may_mean_either_are_refused() -> None:
     with pytest.raises(BadOutput, match="mistaken"):
-        read(pd.DataFrame([[0.9, 0.1]] * 3), spec=OutputSpec(("1", "0"), "1"))
+        read(pd.DataFrame([[0.9, 0.1]] * 3), spec=BinaryReading(("1", "0"), "1"))
 
 
 def test_a_score_at_the_threshold_is_positive() -> None:
@@ -135,7 +137,7 @@ def test_a_score_at_the_threshold_is_positive() -> None:
 
 
 def test_a_declared_score_column_is_used_and_labels_beside_it_win() -> None:
-    spec = OutputSpec(("no", "yes"), "yes", score_column="risk")
+    spec = BinaryReading(("no", "yes"), "yes", score_column="risk")
     table = pd.DataFrame({"prediction": ["yes", "no", "no"], "risk": [0.1, 0.2, 0.9], "more": [1, 2, 3]})
     answers = read(table, spec=spec)
     assert answers.form is Form.BOTH
@@ -146,7 +148,7 @@ def test_a_declared_score_column_is_used_and_labels_beside_it_win() -> None:
 @pytest.mark.parametrize("raw", [[0, 1, 1], [0.1, 0.2, 0.3], np.array([[0.5, 0.5]] * 3)])
 def test_a_declared_score_column_in_anything_but_a_table_is_refused(raw: object) -> None:
     with pytest.raises(BadOutput, match="risk"):
-        read(raw, spec=OutputSpec(("0", "1"), "1", score_column="risk"))
+        read(raw, spec=BinaryReading(("0", "1"), "1", score_column="risk"))
 
 
 @pytest.mark.parametrize(
@@ -212,12 +214,12 @@ def test_rounding_is_forgiven_and_moved_to_the_bound() -> None:
 
 
 def test_a_float_vector_of_classes_other_than_zero_and_one_is_labels() -> None:
-    spec = OutputSpec(("1", "2"), "2")
+    spec = BinaryReading(("1", "2"), "2")
     assert labels(read([1.0, 2.0, 2.0], spec=spec), spec) == ["1", "2", "2"]
 
 
 def test_the_first_batch_decides_for_the_stream() -> None:
-    scores = OutputReader(BINARY)
+    scores = BinaryReader(BINARY)
     assert scores.read([0.2, 0.7], rows=2).form is Form.SCORES
     later = scores.read([0.0, 1.0], rows=2)
     assert later.form is Form.SCORES
@@ -230,7 +232,7 @@ def test_the_first_batch_decides_for_the_stream() -> None:
     [([0.0, 1.0], [0.2, 0.7]), ([0, 1], [0.2, 0.7]), ([0.2, 0.7], [0, 1]), ([0.2, 0.7], ["0", "1"])],
 )
 def test_a_later_batch_that_contradicts_the_first_is_refused(first: list[Any], second: list[Any]) -> None:
-    reader = OutputReader(BINARY)
+    reader = BinaryReader(BINARY)
     reader.read(first, rows=2)
     with pytest.raises(BadOutput, match="later batch"):
         reader.read(second, rows=2)
@@ -249,12 +251,12 @@ def test_a_contradictory_reading_is_the_callers_mistake(
     classes: Any, positive: str, threshold: float
 ) -> None:
     with pytest.raises(CallerMistake):
-        OutputSpec(classes, positive, threshold)
+        BinaryReading(classes, positive, threshold)
 
 
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=50), st.floats(0.0, 1.0))
 def test_every_score_is_decided_by_the_threshold_alone(scores: list[float], threshold: float) -> None:
-    spec = OutputSpec(("0", "1"), "1", threshold)
+    spec = BinaryReading(("0", "1"), "1", threshold)
     raw = np.column_stack([1.0 - np.array(scores), scores])
     assert labels(read(raw, rows=len(scores), spec=spec), spec) == [
         "1" if score >= threshold else "0" for score in scores
