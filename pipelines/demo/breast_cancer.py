@@ -9,7 +9,7 @@ What does not belong here: fitting and registering (`training`, `registration`).
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.demo.studies import Candidate, Study
+from pipelines.demo.studies import Candidate, Study, in_halves
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,8 @@ STUDY = Study(
     features=FEATURES,
     label=LABEL,
     positive="malignant",
-    strata=(LABEL,),
+    divide=in_halves(LABEL),
+    review_days=365,
     candidates=(
         Candidate(
             algorithm="logistic regression",

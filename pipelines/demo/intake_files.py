@@ -15,9 +15,6 @@ from string import Template
 from pipelines.demo.studies import Study
 from resources.durable_files import create_with
 
-_REVIEW_AFTER = {"mortgage-approval": timedelta(days=90), "breast-cancer": timedelta(days=365)}
-# As often as the shipped policy asks for in the tier each model's facts lead to.
-
 
 def intake_file(study: Study, *, governance: Path) -> Path:
     """Where a study's intake stands."""
@@ -25,16 +22,19 @@ def intake_file(study: Study, *, governance: Path) -> Path:
 
 
 def write_intake(study: Study, *, governance: Path, evaluation: Path, today: date) -> bool:
-    """Write a study's intake unless there is one; whether it was written.
+    """Write a study's intake unless there is one, or nobody is meant to have declared it.
 
     Args:
         study: which study.
         governance: the governance directory.
         evaluation: the evaluation half; named relative to the file, as the contract has it.
         today: the day on which the demo rehearsed the rollback, where the intake names one.
+
+    Returns:
+        Whether it was written.
     """
     path = intake_file(study, governance=governance)
-    if path.exists():
+    if path.exists() or study.review_days is None:
         return False
     template = resources.files("pipelines.demo").joinpath("governance", f"{study.model}.yaml")
     relative = Path(os.path.relpath(evaluation.absolute(), path.parent.absolute())).as_posix()
@@ -42,7 +42,7 @@ def write_intake(study: Study, *, governance: Path, evaluation: Path, today: dat
         # A JSON string is a YAML string, whatever characters a directory's name has.
         evaluation=json.dumps(relative, ensure_ascii=False),
         tested=today.isoformat(),
-        next_review=(today + _REVIEW_AFTER[study.model]).isoformat(),
+        next_review=(today + timedelta(days=study.review_days)).isoformat(),
     )
     create_with(path, text.encode(), name="demo_intake")
     return True

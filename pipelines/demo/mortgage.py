@@ -21,7 +21,7 @@ What does not belong here: fitting and registering (`training`, `registration`).
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.demo.studies import SEED, Candidate, Study
+from pipelines.demo.studies import SEED, Candidate, Study, in_halves
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,6 +118,32 @@ def boosted_trees() -> Any:
     )
 
 
+def scorecard() -> Any:
+    """Every amount in five classes with points for each: what an underwriter could add up by hand."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import KBinsDiscretizer
+
+    classes = Pipeline(
+        [
+            ("fill", SimpleImputer(strategy="median")),
+            (
+                "classes",
+                KBinsDiscretizer(n_bins=5, strategy="kmeans", encode="onehot", random_state=SEED),
+            ),
+        ]
+    )
+    columns = ColumnTransformer(
+        [
+            ("amounts", classes, [name for name in AMOUNTS if name not in ("other", "lines")]),
+            ("flags", SimpleImputer(strategy="most_frequent"), list(FLAGS)),
+        ]
+    )
+    return Pipeline([("columns", columns), ("model", LogisticRegression(max_iter=1000))])
+
+
 STUDY = Study(
     model="mortgage-approval",
     description="Chance that a Boston mortgage application is approved, from what the applicant handed in.",
@@ -126,7 +152,8 @@ STUDY = Study(
     features=FEATURES,
     label=LABEL,
     positive=1,
-    strata=(LABEL, "race"),
+    divide=in_halves(LABEL, "race"),
+    review_days=90,
     candidates=(
         Candidate(
             algorithm="logistic regression",
@@ -141,6 +168,13 @@ STUDY = Study(
             estimator=boosted_trees,
             grid={"max_iter": (50, 100, 200), "max_leaf_nodes": (4, 8)},
             trusted_types=("numpy.dtype", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"),
+        ),
+        Candidate(
+            algorithm="scorecard",
+            description="Points for classes of the amounts and for flags; every point can be explained.",
+            estimator=scorecard,
+            grid={"model__C": (0.01, 0.1, 1.0)},
+            trusted_types=("numpy.dtype",),
         ),
     ),
 )

@@ -1,7 +1,7 @@
 """The demo's portfolio: real models trained, logged, registered and put in the inventory.
 
-Whatever a review says of them is not prepared here: the models are trained once, on one half of the data, by
-rules fixed beforehand, and the other half is opened by the review.
+Whatever a review says of them is not prepared here: the models are trained once, on one part of the data, by
+rules fixed beforehand, and the rest is opened by the review.
 
 What does not belong here: reviewing and releasing (`pipelines.cli`).
 """
@@ -13,13 +13,21 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pipelines.demo import breast_cancer, mortgage
+from pipelines.demo import arrests, breast_cancer, digits, happiness, mortgage, reoffending, wages
 from pipelines.demo.intake_files import intake_file, write_intake
 from pipelines.demo.registration import DemoRegistry, Registered
 from pipelines.demo.studies import Halves, Study, halves, table_at
 from resources.home import Home
 
-STUDIES: tuple[Study, ...] = (mortgage.STUDY, breast_cancer.STUDY)
+STUDIES: tuple[Study, ...] = (
+    mortgage.STUDY,
+    arrests.STUDY,
+    wages.STUDY,
+    digits.STUDY,
+    breast_cancer.STUDY,
+    happiness.STUDY,
+    reoffending.STUDY,
+)
 _REHEARSAL_ROWS = 100
 
 
@@ -29,7 +37,7 @@ class Portfolio:
 
     Attributes:
         registered: every version of the demo; a model's versions follow each other, the oldest first.
-        intakes: the intake files, one a model.
+        intakes: the intake files, one for each model that is declared.
         written: those of them that this call wrote.
     """
 
@@ -72,14 +80,16 @@ def prepare_portfolio(
             versions = registry.register(study, data=data, progress=progress)
             registered += versions
             path = intake_file(study, governance=governance)
-            if not path.exists():
+            if study.review_days is not None and not path.exists():
                 _rehearse(study, versions, data, registry, progress)
                 if write_intake(study, governance=governance, evaluation=data.evaluation, today=today):
                     written.append(path)
                     progress(f"Wrote {path}")
     return Portfolio(
         registered=tuple(registered),
-        intakes=tuple(intake_file(study, governance=governance) for study in studies),
+        intakes=tuple(
+            intake_file(study, governance=governance) for study in studies if study.review_days is not None
+        ),
         written=tuple(written),
     )
 

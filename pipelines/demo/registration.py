@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 
 from modelrisk.errors import IntegrityError
 from modelrisk.identity import ModelVersion
-from pipelines.demo.studies import Candidate, Halves, Study, recipe, table_at
+from modelrisk.intake import Task
+from pipelines.demo.studies import Candidate, Halves, Origin, Study, recipe, table_at
 from pipelines.demo.training import Fitted, fitted
 
 if TYPE_CHECKING:
@@ -185,9 +186,13 @@ class DemoRegistry:
         ) as run:
             mlflow.log_params(dict(model.parameters))
             mlflow.log_metrics(dict(model.metrics))
-            self._log_dataset(training, study, path=data.training, context="training")
-            self._log_dataset(table_at(data.evaluation), study, path=data.evaluation, context="evaluation")
-            self._log_model(model, study, candidate, training)
+            if candidate.origin is Origin.OWN:
+                self._log_dataset(training, study, path=data.training, context="training")
+                evaluation = table_at(data.evaluation)
+                self._log_dataset(evaluation, study, path=data.evaluation, context="evaluation")
+                self._log_model(model, study, candidate, training)
+            else:
+                self._log_delivery(model, candidate)
         return self._client.get_run(run.info.run_id)
 
     @staticmethod
@@ -209,14 +214,28 @@ class DemoRegistry:
         from mlflow.sklearn import log_model
 
         features = training.loc[:, list(study.features)]
+        answer = "predict" if study.task is Task.REGRESSION else "predict_proba"
         log_model(
             model.estimator,
             name="model",
-            signature=infer_signature(features, model.estimator.predict_proba(features)),
+            signature=infer_signature(features, getattr(model.estimator, answer)(features)),
             input_example=features.iloc[:_EXAMPLE_ROWS, :],
-            pyfunc_predict_fn="predict_proba",
+            pyfunc_predict_fn=answer,
             pip_requirements=_pinned(("mlflow", *candidate.packages)),
             skops_trusted_types=list(candidate.trusted_types),
+        )
+
+    @staticmethod
+    def _log_delivery(model: Fitted, candidate: Candidate) -> None:
+        """A supplier's model as suppliers deliver them: a pickled wrapper, and no word about its inputs."""
+        from mlflow.pyfunc import log_model
+
+        from pipelines.demo.supplied import Delivered
+
+        log_model(
+            name="model",
+            python_model=Delivered(model.estimator),
+            pip_requirements=_pinned(("mlflow", *candidate.packages)),
         )
 
     def _create(self, study: Study, candidate: Candidate, run: "Run", digest: str) -> ModelVersion:
