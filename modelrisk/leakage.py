@@ -3,13 +3,15 @@
 A row counts as seen when a training row has the same value in every feature and in the label; missing
 equals missing. Rows are compared exactly, not by a digest.
 
-What this does not tell: in data of few, coarse columns different people agree by chance, so a share
-above zero is natural there; and a row that was changed in one column, or a near copy, is not seen.
+What this does not tell: in data of few, coarse columns different people agree by chance, and what was copied
+cannot be told from what agrees; and a row that was changed in one column, or a near copy, is not seen.
 
 What does not belong here: reading the data (`resources.datasets`) and the limit (`modelrisk.policy`).
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelrisk.columns import ROW, class_text
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 ROWS_SEEN = "rows_seen_in_training"
+BEYOND_CHANCE = "rows_seen_beyond_chance"
 IDS_SEEN = "ids_seen_in_training"
 REMEDY = "write `training: path` in the intake's data section"
 
@@ -27,9 +30,21 @@ Run = Callable[["ir.Table"], list[dict[str, Any]]]
 
 
 def rows_seen(
-    run: Run, evaluation: "ir.Table", training: "ir.Table", *, features: Sequence[str], label: str
-) -> Estimate:
-    """The share of evaluation rows whose features and label also stand in the training data.
+    run: Run,
+    evaluation: "ir.Table",
+    training: "ir.Table",
+    *,
+    features: Sequence[str],
+    label: str,
+    entity: str | None = None,
+) -> tuple[Estimate, Estimate]:
+    """How many evaluation rows stand in the training data with their label, and how many beyond chance.
+
+    `rows_seen_in_training` is the plain share s. In data of few, coarse columns different people agree by
+    chance, and training tells how often: t is the share of *training* rows that have a twin among the other
+    training rows, which is what rows drawn from the same source would show. `rows_seen_beyond_chance` is
+    what is above that, as a share of what could be: (s - t - e) / (1 - t), not below 0, where e is three
+    standard errors of s and t under the same chance. Where no training row has a twin, it is s itself.
 
     Args:
         run: executes an expression.
@@ -37,6 +52,8 @@ def rows_seen(
         training: the training rows; with all features, else nothing can be concluded.
         features: the columns the model sees.
         label: the label column; left out of the comparison when the training data does not have it.
+        entity: the column that identifies an entity; a training row that stands twice for one entity is no
+            twin.
     """
     wanted = _features(evaluation, features, label)
     lacking = [name for name in wanted if name not in training.columns]
@@ -47,8 +64,18 @@ def rows_seen(
             if lacking
             else "the evaluation data has none of the features"
         )
-        return unknown(ROWS_SEEN, f"{why}: {REMEDY}")
-    return _share_seen(run, ROWS_SEEN, evaluation, training, _compared(evaluation, training, wanted, label))
+        return unknown(ROWS_SEEN, f"{why}: {REMEDY}"), unknown(BEYOND_CHANCE, f"{why}: {REMEDY}")
+    compared = _compared(evaluation, training, wanted, label)
+    seen = _share_seen(run, ROWS_SEEN, evaluation, training, compared)
+    if seen.value is None:
+        return seen, unknown(BEYOND_CHANCE, str(seen.problem))
+    twins = _twins(run, training, compared, entity)
+    if twins.share == 1.0:
+        why = "every training row has a twin, so rows cannot tell whether they were met before"
+        return seen, unknown(BEYOND_CHANCE, f"{why}: name the identifier as `data.id`, and more features")
+    chance = twins.share * (1.0 - twins.share) * (1.0 / seen.n + 1.0 / twins.rows)
+    excess = seen.value - twins.share - 3.0 * math.sqrt(chance)
+    return seen, census(BEYOND_CHANCE, max(excess, 0.0) / (1.0 - twins.share), n=seen.n)
 
 
 def first_rows_seen(
@@ -83,6 +110,31 @@ def ids_seen(run: Run, evaluation: "ir.Table", training: "ir.Table", *, column: 
 def unknown(metric: str, why: str) -> Estimate:
     """Leakage that could not be looked for; a rule can only read it as not evaluable."""
     return not_evaluable(metric, why, confidence=1.0, method="census")
+
+
+@dataclass(frozen=True)
+class _Twins:
+    """Share of rows that equal another row, and all rows."""
+
+    share: float
+    rows: int
+
+
+def _twins(run: Run, table: "ir.Table", names: Sequence[str], entity: str | None) -> _Twins:
+    import ibis
+
+    columns = {
+        f"c{position}": _comparable(table[name], table[name])["evaluation"]
+        for position, name in enumerate(names)
+    }
+    rows = table.select(**columns)
+    if entity is not None and entity in table.columns:
+        rows = table.select(entity=table[entity], **columns).distinct()
+    sizes = rows.group_by(list(columns)).aggregate(size=rows.count())
+    size: Any = sizes["size"]
+    found = run(sizes.aggregate(rows=size.sum(), twins=size.sum(where=size > ibis.literal(1))))[0]
+    total = int(found["rows"] or 0)
+    return _Twins(int(found["twins"] or 0) / total if total else 0.0, max(total, 1))
 
 
 def _share_seen(

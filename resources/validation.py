@@ -27,7 +27,15 @@ from modelrisk.expectation_specs import ExpectationSpec
 from modelrisk.expectations import Subject, expectations
 from modelrisk.intake import Intake, Task
 from modelrisk.label_shares import compared_shares, share_table
-from modelrisk.leakage import IDS_SEEN, ROWS_SEEN, first_rows_seen, ids_seen, rows_seen, unknown
+from modelrisk.leakage import (
+    BEYOND_CHANCE,
+    IDS_SEEN,
+    ROWS_SEEN,
+    first_rows_seen,
+    ids_seen,
+    rows_seen,
+    unknown,
+)
 from modelrisk.lineage import Signature
 from modelrisk.profiles import ColumnProfile, DatasetProfile, profile
 from modelrisk.records import Blame, Problem, StageEvidence, Table
@@ -96,6 +104,7 @@ class Validator:
                 "failed_expectations": failures_in_words(results),
                 "signature_mismatches": mismatches_in_words(mismatches or ()),
                 ROWS_SEEN: leaked,
+                BEYOND_CHANCE: leaked,
             },
         )
 
@@ -177,13 +186,13 @@ class Validator:
         self, subject: Subject, evaluation: DatasetDescription, training: DatasetDescription | Problem
     ) -> tuple[tuple[Estimate, ...], str]:
         """The shares of rows and identifiers seen in training, and which rows they are."""
-        metrics = (ROWS_SEEN, IDS_SEEN) if subject.id else (ROWS_SEEN,)
+        metrics = (ROWS_SEEN, BEYOND_CHANCE, *((IDS_SEEN,) if subject.id else ()))
         if isinstance(training, Problem):
             return tuple(unknown(metric, str(training)) for metric in metrics), ""
         run, features, label = self._datasets.run, subject.features, subject.label
         try:
             with self._datasets.table(evaluation.path) as ours, self._datasets.table(training.path) as theirs:
-                seen = [rows_seen(run, ours, theirs, features=features, label=label)]
+                seen = [*rows_seen(run, ours, theirs, features=features, label=label, entity=subject.id)]
                 if subject.id:
                     seen.append(ids_seen(run, ours, theirs, column=subject.id))
                 if not seen[0].value:

@@ -345,7 +345,8 @@ def test_every_metric_that_is_computed_is_documented():
         *comparison.compared_regression(numbers, numbers, run=run, confidence=0.95).estimates,
     ]
     (documented,) = tables(section(RECORD, "Metrics"))
-    censuses = {c.metric for c in shipped_catalogue().controls.values()} - {each.metric for each in made}
+    judged = {control.metric for control in shipped_catalogue().controls.values()}
+    censuses = judged - {each.metric for each in made} | {"rows_seen_in_training"}
     assert {name for first, _ in documented for name in words_in_code(first)} == censuses | {
         each.metric for each in made
     }

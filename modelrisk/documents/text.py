@@ -44,6 +44,7 @@ _METRIC_WORDS = {
     "calibration_intercept": "Calibration intercept",
     "base_rate": "Base rate",
     "rows_seen_in_training": "Rows seen in training",
+    "rows_seen_beyond_chance": "Rows seen in training, beyond chance",
     "ids_seen_in_training": "Identifiers seen in training",
 }
 _METHOD_WORDS = {
@@ -68,6 +69,7 @@ _SHARES = frozenset(
         "selection_rate",
         "base_rate",
         "rows_seen_in_training",
+        "rows_seen_beyond_chance",
         "ids_seen_in_training",
     }
 )

@@ -5,44 +5,21 @@ What does not belong here: the models and their data (`pipelines.demo`).
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
 
 from modelrisk.decisions import ExitCode, Outcome
 from pipelines.cli import options
-from pipelines.cli.printing import demonstration_table, put
+from pipelines.cli.printing import Reviewed, demonstration_table, put
 from resources.environments import Settings
 
 if TYPE_CHECKING:
+    from modelrisk.decisions import DecisionRecord
     from modelrisk.identity import ModelVersion
     from resources.assembly import Platform
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Reviewed:
-    """One row of the closing table.
-
-    Attributes:
-        model: the version reviewed.
-        tier: its tier.
-        verdict: releasable or refused.
-        binding: the gate that decided, and why.
-        released: whether it is champion now.
-        card: where its card lies.
-        pack: where its evidence pack lies.
-    """
-
-    model: str
-    tier: int
-    verdict: Outcome
-    binding: str
-    released: bool
-    card: str
-    pack: str
 
 
 def demo(
@@ -95,7 +72,7 @@ def _reviewed(platform: "Platform", version: "ModelVersion", progress: Progress)
     from resources.releases import Promoted
 
     progress(f"Reviewing {version}")
-    decision, card, pack = runs.review(platform, version)
+    decision, card, _ = runs.review(platform, version)
     record, released = decision.record, False
     if record.verdict is Outcome.RELEASABLE:
         progress(f"Releasing {version}")
@@ -105,11 +82,19 @@ def _reviewed(platform: "Platform", version: "ModelVersion", progress: Progress)
         model=record.model,
         tier=record.tier,
         verdict=record.verdict,
-        binding="; ".join(f"{control.id}: {control.reason}" for control in record.binding[:1]),
+        binding=_binding(record),
         released=released,
         card=str(platform.publications.page(card, record.version)),
-        pack=pack.path,
     )
+
+
+def _binding(record: "DecisionRecord") -> str:
+    """What decided: the first gate against it, why, and how many more; or the narrowest margin."""
+    if not record.binding:
+        return record.headline
+    first, more = record.binding[0], len(record.binding) - 1
+    also = f", and {more} more" if more and record.verdict is Outcome.REFUSED else ""
+    return f"{first.title}: {first.verdict.replace('_', ' ')}{also}. {first.reason}"
 
 
 def _why(rows: list[Reviewed], chosen: str) -> str:

