@@ -134,7 +134,8 @@ def short(value: float) -> float:
 
 def table(rows: Table | Sequence[Mapping[str, Scalar]]) -> dg.MetadataValue:
     """A table in the UI; a column is a number only if all its cells are, and is left out if all are empty."""
-    names = list(dict.fromkeys(name for row in rows for name in row if row[name] is not None))
+    filled = {name for row in rows for name in row if row[name] is not None}
+    names = [name for name in dict.fromkeys(name for row in rows for name in row) if name in filled]
     if not names:
         return dg.MetadataValue.text("nothing to report")
     return dg.MetadataValue.table(

@@ -10,7 +10,7 @@ from assets.inventory import lineage
 from assets.materializations import materialized, shown_evidence
 from assets.partitions import MODEL_VERSIONS
 from modelrisk.cases import Case
-from modelrisk.documents.validation_report import as_markdown, plotted_numbers
+from modelrisk.documents.validation_report import answer, as_markdown, plotted_numbers
 from modelrisk.records import StageEvidence
 from resources.validation import Validator
 
@@ -31,6 +31,6 @@ def evaluation_data(
     """Every expectation evaluated once, inside the data engine."""
     evidence = validator.evidence(case)
     context.log.info("%d tables of results for %s", len(evidence.tables), case.version)
-    report = dg.MetadataValue.md(as_markdown(evidence))
-    shown = {"report": report, **plotted_numbers(evidence), **shown_evidence(evidence)}
+    summary = {"answer": answer(evidence), "report": dg.MetadataValue.md(as_markdown(evidence))}
+    shown = {**summary, **plotted_numbers(evidence), **shown_evidence(evidence)}
     return materialized(evidence, shown=shown)

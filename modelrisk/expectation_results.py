@@ -67,6 +67,12 @@ class ExpectationResult:
         return self.spec.column
 
     @property
+    def subject(self) -> str | None:
+        """What it is about, for people: a column, the columns the team named, or None for the table."""
+        named = ", ".join(self.spec.columns) if self.spec.declared else ""
+        return self.column or named or None
+
+    @property
     def gates(self) -> bool:
         """Whether a failure counts."""
         return self.spec.gates
@@ -143,7 +149,7 @@ def validation_estimates(
     if failed or (gating and not unknown):
         expected = census("failed_expectations", failed, n=rows)
     else:
-        why = "; ".join(f"{result.column or result.name}: {result.problem}" for result in unknown[:3])
+        why = "; ".join(f"{result.subject or result.name}: {result.problem}" for result in unknown[:3])
         more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
         expected = not_evaluable(
             "failed_expectations",
@@ -177,15 +183,15 @@ def expectation_table(results: Iterable[ExpectationResult]) -> Table:
     return tuple(
         {
             "outcome": result.outcome,
-            "column": result.column or (", ".join(result.spec.columns) if result.spec.declared else None),
+            "column": result.subject,
             "expected": result.spec.description,
-            "because": result.spec.because or None,
             "found": result.found or None,
             "rows": result.rows,
             "unexpected": result.unexpected,
             "allowed": result.limit,
             "values": result.where.values,
             "first rows": row_numbers(result.where.rows, of=result.unexpected) or None,
+            "because": result.spec.because or None,
             "problem": result.problem or None,
         }
         for result in in_order(results)
@@ -216,7 +222,7 @@ def failures_in_words(results: Iterable[ExpectationResult]) -> str:
     """What failed, column by column, for the sentence that explains a refusal."""
     return _listed(
         [
-            f"{result.column or ', '.join(result.spec.columns[:3]) or 'the table'}: {result.spec.description}"
+            f"{result.subject or 'the table'}: {result.spec.description}"
             + ("" if result.unexpected is None else f" ({_count(result)})")
             for result in in_order(results)
             if result.passed is False and result.gates

@@ -24,14 +24,23 @@ _SHOWN_AS_NUMBERS: Mapping[str, Kind] = {
 }
 
 
+def answer(evidence: StageEvidence) -> str:
+    """Whether the data is fit to judge the model by, and how many expectations say so, in plain text."""
+    if evidence.problem is not None:
+        return f"The data could not be validated. {evidence.problem}"
+    found = Counter(str(row["outcome"]) for row in evidence.tables.get("expectations", ()))
+    return " ".join(_headline(found, len(evidence.tables.get("signature", ()))))
+
+
 def as_markdown(evidence: StageEvidence) -> str:
     """The report: the answer first, then what is not as expected, most serious first."""
     if evidence.problem is not None:
         return f"**The data could not be validated.** {for_markdown(str(evidence.problem))}"
     table = evidence.tables.get("expectations", ())
     found = Counter(str(row["outcome"]) for row in table)
+    verdict, counted = _headline(found, len(evidence.tables.get("signature", ())))
     parts = [
-        _headline(found, len(evidence.tables.get("signature", ()))),
+        f"**{verdict}** {counted}",
         *(
             _section(title, [row for row in table if row["outcome"] == outcome], _expectation)
             for outcome, title in _SECTIONS.items()
@@ -65,19 +74,19 @@ def plotted_numbers(evidence: StageEvidence) -> dict[str, int]:
     return numbers
 
 
-def _headline(found: Counter[str], mismatches: int) -> str:
-    total = count(sum(found.values()))
+def _headline(found: Counter[str], mismatches: int) -> tuple[str, str]:
+    """The answer, and the counts behind it."""
     if found["failed"] or mismatches:
-        answer = "**Not fit to judge the model by.**"
+        verdict = "Not fit to judge the model by."
     elif found["could not be evaluated"]:
-        answer = "**Not known to be fit.**"
+        verdict = "Not known to be fit to judge the model by."
     else:
-        answer = "**Fit to judge the model by.**"
+        verdict = "Fit to judge the model by."
     counted = ", ".join(
-        f"{count(found[outcome])} {outcome}" for outcome in ("as expected", *_SECTIONS) if found[outcome]
+        f"{count(found[outcome])} {outcome}" for outcome in (*_SECTIONS, "as expected") if found[outcome]
     )
     columns = f" {_of(mismatches, 'column')} not as the model's signature says." if mismatches else ""
-    return f"{answer} {total} expectations: {counted}.{columns}"
+    return verdict, f"{_of(sum(found.values()), 'expectation')}: {counted}.{columns}"
 
 
 def _section(

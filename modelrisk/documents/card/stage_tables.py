@@ -27,7 +27,6 @@ _COLUMNS = (
     "class",
     "data",
     "expected",
-    "because",
     "found",
     "reason",
     "consequence",
@@ -39,6 +38,12 @@ _COLUMNS = (
     "share",
     "in training",
     "first rows",
+    "because",
+    "oldest",
+    "newest",
+    "days old",
+    "as of",
+    "unreadable",
     "problem",
 )
 """Columns in reading order: evidence keeps them sorted by name, and others follow these."""

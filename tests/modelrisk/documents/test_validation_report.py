@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from modelrisk.documents.validation_report import as_markdown, plotted_numbers
+from modelrisk.documents.validation_report import answer, as_markdown, plotted_numbers
 from modelrisk.estimates import census
 from modelrisk.expectation_results import (
     ExpectationResult,
@@ -50,10 +50,13 @@ def result(
 def test_the_answer_comes_first():
     as_expected, noted = result(passed=True), result(gates=False)
     unknown = unevaluated(ExpectationSpec("a", Kind.GIVEN, "x"), "no such column")
-    assert as_markdown(evidence([as_expected])).startswith("**Fit to judge the model by.** 1 expectations: ")
+    assert as_markdown(evidence([as_expected])).startswith("**Fit to judge the model by.** 1 expectation: ")
     assert as_markdown(evidence([as_expected, noted])).startswith("**Fit to judge")
-    assert as_markdown(evidence([as_expected, unknown])).startswith("**Not known to be fit.**")
+    assert as_markdown(evidence([as_expected, unknown])).startswith("**Not known to be fit to judge")
     assert as_markdown(evidence([as_expected, result(), unknown])).startswith("**Not fit to judge")
+    assert answer(evidence([as_expected, result()])) == (
+        "Not fit to judge the model by. 2 expectations: 1 failed, 1 as expected."
+    )
     mismatch = {"column": "x", "reason": "missing", "found": "no such column", "expected": "double"}
     assert as_markdown(evidence([as_expected], signature=(mismatch,))).startswith("**Not fit to judge")
 
