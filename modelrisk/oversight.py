@@ -363,6 +363,40 @@ def _tier(model: InventoryModel, decided: Decided | None, inventory: Inventory) 
     return min(map(int, inventory.review_every), default=1)  # what nobody declared counts as the worst
 
 
+@dataclass(frozen=True)
+class DueReview:
+    """A review to be asked for.
+
+    Attributes:
+        version: which version.
+        name: what tells this request from others: asked for once a week until the review is made.
+        fresh: whether it is to be scored and decided anew; a first review need not be.
+    """
+
+    version: ModelVersion
+    name: str
+    fresh: bool
+
+
+def due_reviews(days: Iterable[ReviewDay], *, today: datetime.date) -> tuple[DueReview, ...]:
+    """The reviews to ask for today, the most urgent first: in use, then longest overdue."""
+    due = [day for day in days if day.timeliness is not Timeliness.ON_TIME]
+    due.sort(key=lambda day: (not day.in_use, day.due or datetime.date.min, day.version))
+    return tuple(
+        DueReview(
+            version=day.version,
+            name=f"{day.version}/{day.due or 'first'}/{_weeks(day, today)}",
+            fresh=day.reviewed is not None,
+        )
+        for day in due
+    )
+
+
+def _weeks(day: ReviewDay, today: datetime.date) -> int:
+    since = today.toordinal() - (0 if day.ask_from is None else day.ask_from.toordinal())
+    return since // 7
+
+
 def late_reviews(days: Sequence[ReviewDay]) -> tuple[Concern, ...]:
     """Every review that is overdue, and every version in use that was never reviewed.
 

@@ -6,6 +6,7 @@ be reviewed (`modelrisk.arrivals`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from modelrisk.identity import ModelVersion
 
@@ -23,6 +24,23 @@ class Registration:
     version: ModelVersion
     created_ms: int
     is_ready: bool = True
+
+    def is_before(self, instant: str | None) -> bool:
+        """Whether something that happened at an instant can be about this registration.
+
+        Clocks of registry and platform may differ by a day; a model that is deleted and made again within
+        one is taken for the one before.
+
+        Args:
+            instant: UTC, ISO 8601; None for something that never happened.
+        """
+        if instant is None:
+            return False
+        happened = datetime.fromisoformat(instant).timestamp() * 1000
+        return self.created_ms < happened + _CLOCKS_APART_MS
+
+
+_CLOCKS_APART_MS = 86_400_000
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ from checks import inventory as inventory_checks
 from checks import release as release_checks
 from checks.stages import stage_checks
 from modelrisk.catalogue import shipped_catalogue
-from pipelines import jobs, sensors
+from pipelines import jobs, schedules
+from pipelines.sensors.registry import new_versions
+from pipelines.sensors.releases import automatic_release
 from resources.assembly import Platform
 from resources.environments import Settings, switch_off_telemetry
 
@@ -35,7 +37,8 @@ def build_defs(*, resources: Mapping[str, object]) -> dg.Definitions:
         assets=dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=_OWNERS), assets),
         asset_checks=[*checks, *stage_checks(shipped_catalogue())],
         jobs=jobs.JOBS,
-        sensors=sensors.SENSORS,
+        schedules=schedules.SCHEDULES,
+        sensors=[new_versions, automatic_release],
         resources=dict(resources),
     )
 

@@ -35,6 +35,7 @@ take_inventory = dg.define_asset_job(
     "take_inventory",
     selection=dg.AssetSelection.assets(inventory.models),
     executor_def=dg.in_process_executor,
+    tags={"dagster/max_runtime": "1800"},
     description=(
         "A snapshot of registry and governance directory, held against the ledger: moved aliases, models"
         " nobody declared, reviews that are late. Takes no configuration."

@@ -170,4 +170,6 @@ class Platform:
             "publications": self.publications,
             "releases": self.releases,
             "inventories": self.inventories,
+            "registry": self.registry,
+            "circumstances": self.settings.circumstances,
         }

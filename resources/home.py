@@ -12,11 +12,51 @@ from pathlib import Path
 from modelrisk.errors import Unavailable
 
 _DAGSTER_YAML = """\
-# Written once by model-risk; yours to edit.
+# Written once by model-risk; yours to edit. docs/operations.md says what each part is for.
 telemetry:
   enabled: false
 nux:
   enabled: false
+
+# A review may score two models for MODEL_RISK_SCORING_SECONDS and MODEL_RISK_SCORING_MEGABYTES each: raise
+# this with the memory of the machine.
+concurrency:
+  runs:
+    max_concurrent_runs: 2
+
+# A run whose process died is failed by its code server; one that died with the whole host stays *started*
+# until its longest time is over. Both are then started again, from the step that did not finish. A step that
+# failed is not: it said why, and would say so again.
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 600
+  cancel_timeout_seconds: 300
+  max_runtime_seconds: 7200
+  poll_interval_seconds: 60
+run_retries:
+  enabled: true
+  max_retries: 2
+  retry_on_asset_or_op_failure: false
+
+# Side by side, so that one that waits for a silent server does not hold up the others.
+sensors:
+  use_threads: true
+  num_workers: 4
+schedules:
+  use_threads: true
+  num_workers: 4
+
+retention:
+  sensor:
+    purge_after_days:
+      skipped: 3
+      failure: 30
+      success: 90
+  schedule:
+    purge_after_days:
+      skipped: 30
+      failure: 90
+      success: 365
 """
 
 

@@ -112,6 +112,26 @@ class Inventories:
         )
         return Taken(snapshot=snapshot, upto=upto, taken_at=at, **counts)
 
+    def newest(self) -> Taken | None:
+        """The newest snapshot noted in the ledger, as good as taken now if nothing changed; None without one.
+
+        Raises:
+            Unavailable: the ledger cannot be read.
+            IntegrityError: it is not whole.
+        """
+        event = self._ledger.newest(EventKind.INVENTORY, subject=SUBJECT)
+        head = self._ledger.head()
+        if event is None or head is None:
+            return None
+        models, versions = (event.body.get(name) for name in ("models", "versions"))
+        return Taken(
+            snapshot=str(event.body.get("snapshot")),
+            models=models if isinstance(models, int) else 0,
+            versions=versions if isinstance(versions, int) else 0,
+            upto=head.seq,
+            taken_at=event.at,
+        )
+
     def overview(self, taken: Taken) -> Overview:
         """The snapshot held against the ledger as it stood when the registry was read.
 

@@ -15,6 +15,9 @@ from pipelines.cli.printing import put
 
 _SUPERSEDED = "Function `dev_command` is superseded"
 """Dagster recommends `dg dev`, a package of its own that we do not need."""
+_PATIENCE = ("DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS", "DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS")
+_PATIENCE_SECONDS = "300"
+"""A tick that reads a slow registry for longer than Dagster's minute is late, not broken."""
 
 
 def sync(
@@ -60,6 +63,8 @@ def dev(
         "MODEL_RISK_GOVERNANCE": str(settings.governance),
         "MODEL_RISK_SIGNING_KEY": str(settings.signing_key),
         "MLFLOW_TRACKING_URI": settings.tracking_uri,
+        "MODEL_RISK_UI": os.environ.get("MODEL_RISK_UI") or f"http://{host}:{port}",
+        **{name: os.environ.get(name) or _PATIENCE_SECONDS for name in _PATIENCE},
     }
     put(f"Dagster at http://{host}:{port} (home {settings.home.path})", output=None)
     _become_dagster(["-h", host, "-p", str(port)], environment, settings.home.path)

@@ -13,7 +13,7 @@ from modelrisk.decisions import Outcome
 from modelrisk.identity import ModelVersion
 from pipelines.definitions import build_defs
 from pipelines.jobs import release_model_version
-from pipelines.sensors import automatic_release, request_release
+from pipelines.sensors.releases import automatic_release, request_release
 from resources.releases import Promoted, Refused
 from tests.workbench import WRONG_WAY_ROUND, write_rows
 

@@ -1,4 +1,4 @@
-"""The sensors: what starts by itself, and how that can go wrong.
+"""The sensor that asks for releases where policy leaves that to itself.
 
 What does not belong here: whether a version may be released (`assets.release`).
 """
@@ -8,15 +8,15 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.release import promotion
-from modelrisk.errors import Unavailable
+from modelrisk.documents.text import visible
+from modelrisk.errors import ModelRiskError
 from modelrisk.identity import ModelVersion
 from modelrisk.ledger import EventKind
 from modelrisk.policy import Promotion
 from pipelines.jobs import release_model_version
+from pipelines.requests import MOST_REQUESTS
 from resources.governance import Governance
 from resources.ledger_store import SqliteLedger
-
-_MOST_REQUESTS = 20
 
 
 @dg.sensor(
@@ -33,26 +33,31 @@ def automatic_release(
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Reads the ledger from its cursor on and requests one release for each newest releasable decision.
 
-    It can only ask: the release job clears by itself, so a stale or forged request is refused there. One
-    request for each decision (the run key is its ledger entry), so a tick that is repeated after a crash
-    asks for nothing twice. A ledger that cannot be read leaves the cursor where it is.
+    How it fails. It can only ask: the release job clears by itself, so a stale or forged request is refused
+    there. *Killed anywhere*: one request for each decision (the run key is its ledger entry), so a repeated
+    tick asks for nothing twice. *Ledger, policy or directory faulty or gone*: the tick is skipped with the
+    reason, and the cursor stays. *A version released before* is left to people: it was replaced or is in use,
+    and a review that only renews its decision must not bring it back. *More than 20*: the rest follows in
+    the next tick. *Changed policy*: decisions made under the old one are not looked at again.
     """
-    cursor = int(context.cursor or 0)
-    policy = governance.policy()
-    automatic = {tier for tier, s in policy.tiers.items() if s.promotion is Promotion.AUTOMATIC}
+    written = context.cursor or ""
+    cursor = int(written) if written.isdecimal() else 0
     try:
+        policy = governance.policy()
+        released = {event.subject for event in ledger.events(EventKind.RELEASE_FINISHED)}
         decisions = [event for event in ledger.events(EventKind.DECISION) if event.seq > cursor]
-    except Unavailable as error:
-        yield dg.SkipReason(str(error))
+    except ModelRiskError as error:
+        yield dg.SkipReason(visible(str(error)))
         return
+    automatic = {tier for tier, s in policy.tiers.items() if s.promotion is Promotion.AUTOMATIC}
     newest = {event.subject: event for event in decisions}
     asked = 0
     for event in decisions:
-        if asked == _MOST_REQUESTS:
+        if asked == MOST_REQUESTS:
             break
         cursor = event.seq
-        is_newest = newest[event.subject] is event
-        if is_newest and event.body.get("verdict") == "releasable" and event.body.get("tier") in automatic:
+        wanted = newest[event.subject] is event and event.subject not in released
+        if wanted and event.body.get("verdict") == "releasable" and event.body.get("tier") in automatic:
             asked += 1
             yield request_release(
                 ModelVersion.from_key(event.subject), run_key=str(event.seq), by=f"policy:{policy.digest}"
@@ -72,6 +77,3 @@ def request_release(version: ModelVersion, *, run_key: str, by: str) -> dg.RunRe
             "ops": {step: {"config": {"by": by, "reason": "policy promotes this tier automatically"}}}
         },
     )
-
-
-SENSORS = [automatic_release]

@@ -1,0 +1,77 @@
+"""The schedules: what time alone makes due, and how that can go wrong.
+
+What does not belong here: what is due (`modelrisk.oversight`).
+"""
+
+import dagster as dg
+
+from modelrisk.documents.text import visible
+from modelrisk.errors import ModelRiskError
+from modelrisk.oversight import due_reviews as reviews_due
+from pipelines.jobs import review_model_version, take_inventory
+from pipelines.requests import DUE, asked, request_review, room
+from resources.environments import Circumstances
+from resources.inventories import Inventories
+
+
+@dg.schedule(
+    name="hourly_inventory",
+    job=take_inventory,
+    cron_schedule="5 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Takes the inventory, so that a moved alias or a late review is seen within the hour.",
+)
+def hourly_inventory() -> dg.RunRequest:
+    """Once an hour, five minutes past.
+
+    How it fails. *Registry, policy or ledger cannot be read*: the run fails and says which; the last snapshot
+    and the last verdicts of the checks stay, and the next hour tries again. *Nothing changed*: the checks are
+    made anew, and nothing is added to the ledger. *Missed hours* are not made up for, but the next is taken.
+    """
+    return dg.RunRequest()
+
+
+@dg.schedule(
+    name="due_reviews",
+    job=review_model_version,
+    cron_schedule="30 */6 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description=(
+        "Reviews versions in use, and releasable ones that wait, again before they fall due by `review_every`"
+        " or the intake's `next_review`: 15 % of the period ahead, at most 14 days. At most 20 at a time."
+    ),
+)
+def due_reviews(
+    context: dg.ScheduleEvaluationContext,
+    inventories: dg.ResourceParam[Inventories],
+    circumstances: dg.ResourceParam[Circumstances],
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """Four times a day, from the newest inventory in the ledger; each due review once a week until made.
+
+    The run is *fresh*: the model is scored again on the data as it is now, and a new decision is made even if
+    nothing changed. An old decision answered again would renew nothing.
+
+    How it fails. *Ledger or snapshot cannot be read*: the tick is skipped with the reason. *No inventory*:
+    skipped; `hourly_inventory` takes one. *A review fails or cannot evaluate the model*: it stays due and is
+    asked for again after a week; `reviews_are_on_time` turns red when its day is past. *Killed, repeated, two
+    daemons*: what was asked for stands in the runs' tags, and is not asked for twice. *Clock set back*: a
+    review dated in the future counts as of today. *Deleted version*: its run fails and says so.
+    """
+    today = circumstances.now().date()
+    try:
+        newest = inventories.newest()
+        if newest is None:
+            return dg.SkipReason("no inventory has been taken yet; `hourly_inventory` takes one")
+        due = reviews_due(inventories.overview(newest).days, today=today)
+    except ModelRiskError as error:
+        return dg.SkipReason(visible(str(error)))
+    before = asked(context.instance, DUE)
+    open_ = [review for review in due if review.name not in before][: room(context.instance)]
+    if not open_:
+        return dg.SkipReason("no review is due that has not been asked for")
+    return [request_review(review.version, tag=DUE, name=review.name, fresh=review.fresh) for review in open_]
+
+
+SCHEDULES = [hourly_inventory, due_reviews]
