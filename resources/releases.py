@@ -132,7 +132,7 @@ class Releases:
         """
         before = champion(self._ledger, version.name)  # read first: what follows is judged against it
         clearance, decision, case = self._cleared(version)
-        if decision is None:
+        if not clearance.cleared or decision is None:
             return Refused(clearance)
         alias = "champion" if case.intake is None else case.intake.champion
         unfinished = unfinished_release(self._ledger, version.name)
