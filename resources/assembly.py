@@ -107,6 +107,7 @@ class Platform:
         """Cards and packs."""
         return Publications(
             evidence=self.evidence,
+            register=self.register,
             governance=self.governance,
             signer=self.signer,
             trusted=self.trusted,

@@ -7,17 +7,27 @@ What does not belong here: deciding (`modelrisk.decisions`).
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from modelrisk.decisions import PREDICATE_TYPE, DecisionRecord
-from modelrisk.errors import IntegrityError
+from modelrisk.documents.card.history import EarlierDecision, EarlierRelease, History
+from modelrisk.errors import IntegrityError, Unavailable
 from modelrisk.evidence import digest_of
 from modelrisk.identity import ModelVersion
 from modelrisk.ledger import Event, EventKind, LedgerReader, LedgerStore, newest_decision
 from modelrisk.records import BoundDigests
-from modelrisk.signatures import Signer, Subject, TrustedKeys, statement_bytes, verified_statement
+from modelrisk.signatures import (
+    Signer,
+    Subject,
+    TrustedKeys,
+    statement_bytes,
+    verified_statement,
+)
 from resources.evidence_store import EvidenceStore
 from resources.failpoints import reach
+
+_REMEMBERED = 20
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,50 @@ class DecisionRegister:
         """
         event = newest_decision(self._ledger, version)
         return None if event is None else self._read(event)
+
+    def history(self, registered: Registered) -> History:
+        """What the ledger tells of the model before a decision, newest first.
+
+        A record that is missing, altered or signed by nobody trusted does not stand in the way: of such a
+        decision it is unknown what blocked it.
+        """
+        before = registered.sequence
+        if before is None:
+            return History()
+        name = registered.record.version.name
+        decisions = self._earlier(EventKind.DECISION, name, before)
+        releases = self._earlier(EventKind.RELEASE_FINISHED, name, before)
+        return History(
+            tuple(self._told(event) for event in decisions),
+            tuple(
+                EarlierRelease(event.seq, event.subject, event.at, str(event.body.get("by") or ""))
+                for event in releases
+            ),
+        )
+
+    def _earlier(self, kind: EventKind, name: str, before: int) -> tuple[Event, ...]:
+        found = [
+            event
+            for event in self._ledger.events(kind)
+            if event.seq < before and ModelVersion.from_key(event.subject).name == name
+        ]
+        return tuple(reversed(found[-_REMEMBERED:]))
+
+    def _told(self, event: Event) -> EarlierDecision:
+        tier = event.body.get("tier")
+        blocked_by = None
+        with suppress(IntegrityError, Unavailable):
+            record = self._read(event).record
+            blocked_by = tuple(control.title for control in record.controls if control.blocks)
+        return EarlierDecision(
+            sequence=event.seq,
+            model=event.subject,
+            decided_at=event.at,
+            verdict=str(event.body.get("verdict")),
+            tier=tier if isinstance(tier, int) else None,
+            blocked_by=blocked_by,
+            record=str(event.body.get("record")),
+        )
 
     def register(self, record: DecisionRecord, *, fresh: bool) -> Registered:
         """Sign a decision, store it and append it to the ledger.

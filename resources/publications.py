@@ -19,7 +19,7 @@ from modelrisk.intake import Intake
 from modelrisk.packs import PackReport, pack_members
 from modelrisk.records import StageEvidence
 from modelrisk.signatures import Signer, TrustedKeys
-from resources.decision_register import Registered
+from resources.decision_register import DecisionRegister, Registered
 from resources.durable_files import replace_with
 from resources.evidence_store import EvidenceStore, digest_of_file
 from resources.governance import Governance
@@ -59,6 +59,7 @@ class Publications:
 
     Args:
         evidence: where records, stages, predictions and cards are kept.
+        register: the decisions made before.
         governance: the catalogue, for what each control does not tell.
         signer: signs packs.
         trusted: tells the keys packs are verified against.
@@ -70,6 +71,7 @@ class Publications:
         self,
         *,
         evidence: EvidenceStore,
+        register: DecisionRegister,
         governance: Governance,
         signer: Signer,
         trusted: Callable[[], TrustedKeys],
@@ -77,6 +79,7 @@ class Publications:
         cards: Path,
     ) -> None:
         self._evidence = evidence
+        self._register = register
         self._governance = governance
         self._signer = signer
         self._trusted = trusted
@@ -98,6 +101,7 @@ class Publications:
                 control.id: control.limitations for control in self._governance.catalogue().controls.values()
             },
             signer=self._signer.key_id,
+            history=self._register.history(registered),
         )
         return Card(
             html=self._evidence.put(as_html(card).encode()),

@@ -1,4 +1,4 @@
-"""Where the marks of a chart go: intervals against limits, and the reliability curve.
+"""Where the marks of a chart go: intervals against limits, reliability curves, and errors of a regression.
 
 Positions only, as shares of the drawing's width or height in percent; the templates draw them as inline SVG,
 so a chart needs no script, no font and nothing from outside.
@@ -14,6 +14,7 @@ from modelrisk.estimates import Estimate
 from modelrisk.records import Scalar
 
 _PADDING = 0.08
+_QUANTILES_OF_A_BOX = 5
 _INSET = 2.0  # percent of the width: marks at the end of the axis stay whole
 
 
@@ -68,6 +69,52 @@ class Strip:
 
 
 @dataclass(frozen=True)
+class Box:
+    """Quantiles as a line with a box on it; everything in percent from the left.
+
+    Attributes:
+        start: the lowest quantile.
+        box_start: the lower quartile, or the lowest but one.
+        middle: the median.
+        box_end: the upper quartile, or the highest but one.
+        end: the highest quantile.
+        zero: where zero lies.
+    """
+
+    start: float
+    box_start: float
+    middle: float
+    box_end: float
+    end: float
+    zero: float
+
+
+@dataclass(frozen=True)
+class TenthPoint:
+    """One tenth of a regression's predictions; positions in percent, from the left and from the top.
+
+    Attributes:
+        position: of the row in the table, from 0.
+        rows: rows in it.
+        predicted: mean prediction.
+        observed: mean label.
+        size: mean size of the errors.
+        x: position of the mean prediction, on the axis of both.
+        y: position of the mean label, on the same axis.
+        bar: mean size of the errors as a share of the largest one.
+    """
+
+    position: int
+    rows: int
+    predicted: float
+    observed: float
+    size: float
+    x: float
+    y: float
+    bar: float
+
+
+@dataclass(frozen=True)
 class CurvePoint:
     """One bin of a reliability curve; positions in percent, from the left and from the top.
 
@@ -82,6 +129,7 @@ class CurvePoint:
         y_low: position of the lower bound, None when not given.
         y_high: position of the upper bound, None when not given.
         radius: size of the dot in pixels; its area grows with the rows.
+        position: of the row in the table, from 0.
     """
 
     predicted: float
@@ -94,6 +142,7 @@ class CurvePoint:
     y_low: float | None
     y_high: float | None
     radius: float
+    position: int = 0
 
 
 def axis_for(
@@ -150,16 +199,61 @@ def reliability_curve(table: Sequence[Mapping[str, Scalar]]) -> tuple[CurvePoint
             `high`; a row without finite numbers from 0 to 1 is left out.
     """
     bins = [
-        row
-        for row in table
+        (position, row)
+        for position, row in enumerate(table)
         if _share(row, "mean_score") is not None and _share(row, "observed_rate") is not None
     ]
-    most = max((_rows(row) for row in bins), default=0)
-    points = [_point(row, most) for row in bins]
+    most = max((_rows(row) for _, row in bins), default=0)
+    points = [_point(row, most, position) for position, row in bins]
     return tuple(sorted(points, key=lambda point: point.predicted))
 
 
-def _point(row: Mapping[str, Scalar], most: int) -> CurvePoint:
+def box(quantiles: Mapping[float, float]) -> Box | None:
+    """Five quantiles (share -> value) as a box; None for fewer or more, or when all are zero."""
+    values = [quantiles[share] for share in sorted(quantiles)]
+    if len(values) != _QUANTILES_OF_A_BOX or not any(values):
+        return None
+    axis = Axis(min(*values, 0.0), max(*values, 0.0))
+    return Box(*(axis.position(value) for value in values), zero=axis.position(0.0))
+
+
+def tenths(table: Sequence[Mapping[str, Scalar]]) -> tuple[TenthPoint, ...]:
+    """Tenths of a regression's predictions, from the lowest to the highest.
+
+    Args:
+        table: rows with `mean_prediction`, `mean_label`, `mae` and `n`; those without finite numbers are
+            left out.
+    """
+    sound = [
+        (position, predicted, observed, size, _rows(row))
+        for position, row in enumerate(table)
+        if (predicted := number_in(row, "mean_prediction")) is not None
+        and (observed := number_in(row, "mean_label")) is not None
+        and (size := number_in(row, "mae")) is not None
+    ]
+    if not sound:
+        return ()
+    ends = [end for _, predicted, observed, _, _ in sound for end in (predicted, observed)]
+    low, high = min(ends), max(ends)
+    axis = Axis(low, high if high > low else low + max(abs(low), 1.0))
+    largest = max(size for _, _, _, size, _ in sound)
+    points = (
+        TenthPoint(
+            position=position,
+            rows=rows,
+            predicted=predicted,
+            observed=observed,
+            size=size,
+            x=axis.position(predicted),
+            y=round(100.0 - axis.position(observed), 2),
+            bar=round(100.0 * size / largest, 2) if largest > 0 else 0.0,
+        )
+        for position, predicted, observed, size, rows in sound
+    )
+    return tuple(sorted(points, key=lambda point: point.predicted))
+
+
+def _point(row: Mapping[str, Scalar], most: int, position: int) -> CurvePoint:
     predicted, observed = _share(row, "mean_score") or 0.0, _share(row, "observed_rate") or 0.0
     low, high = _share(row, "low"), _share(row, "high")
     rows = _rows(row)
@@ -174,14 +268,21 @@ def _point(row: Mapping[str, Scalar], most: int) -> CurvePoint:
         y_low=None if low is None else round(100 - 100 * low, 2),
         y_high=None if high is None else round(100 - 100 * high, 2),
         radius=round(2.5 + 4.0 * math.sqrt(rows / most), 1) if most else 3.0,
+        position=position,
     )
 
 
-def _share(row: Mapping[str, Scalar], key: str) -> float | None:
+def number_in(row: Mapping[str, Scalar], key: str) -> float | None:
+    """A finite number of a table's row; None when there is none."""
     value = row.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)
+
+
+def _share(row: Mapping[str, Scalar], key: str) -> float | None:
+    value = number_in(row, key)
+    return value if value is not None and 0.0 <= value <= 1.0 else None
 
 
 def _rows(row: Mapping[str, Scalar]) -> int:

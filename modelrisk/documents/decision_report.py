@@ -331,7 +331,7 @@ def _measured(control: ControlResult) -> str:
         return text.NOTHING
     rule = control.rule
     words = text.measured(estimate, limits=() if rule is None else (rule.floor, rule.ceiling))
-    where = f", {text.rows_words(estimate)}" if estimate.cohort or estimate.group else ""
+    where = "" if text.is_about_all_rows(estimate) else f", {text.rows_words(estimate)}"
     others = f" (worst of {len(control.estimates)})" if len(control.estimates) > 1 else ""
     return f"{words}{where}{others}"
 

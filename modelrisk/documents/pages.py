@@ -59,6 +59,11 @@ def breakable(name: str) -> "Markup":
     return Markup("<wbr>").join(pieces)
 
 
+def amount(value: float) -> str:
+    """A number in its own units, with the digits people need."""
+    return text.number("", value)
+
+
 @lru_cache(maxsize=1)
 def environment() -> "Environment":
     """Templates of every document: autoescaped, strict about what they name, with the filters below."""
@@ -79,6 +84,7 @@ def environment() -> "Environment":
         breakable=breakable,
         instant=text.instant_words,
         rows=text.count,
+        amount=amount,
         method_words=text.method_words,
     )
     return environment

@@ -43,6 +43,15 @@ _METRIC_WORDS = {
     "brier_gain": "Brier gain over the naive model",
     "calibration_intercept": "Calibration intercept",
     "base_rate": "Base rate",
+    "top_k_accuracy": "Top-k accuracy",
+    "mae": "Mean absolute error",
+    "mae_difference": "Mean absolute error, difference",
+    "mae_difference_to_champion": "Mean absolute error, difference to champion",
+    "mae_ratio": "Mean absolute error, ratio",
+    "mae_ratio_to_champion": "Mean absolute error, ratio to champion",
+    "rmse": "Root mean squared error",
+    "r_squared": "R squared",
+    "absolute_error_gain": "Absolute error gain over the naive model",
     "rows_seen_in_training": "Rows seen in training",
     "rows_seen_beyond_chance": "Rows seen in training, beyond chance",
     "ids_seen_in_training": "Identifiers seen in training",
@@ -54,14 +63,25 @@ _METHOD_WORDS = {
     "melded_ratio": "melded exact limits of a ratio",
     "newcombe_paired": "Newcombe for paired proportions",
     "paired_delong": "DeLong for paired curves",
-    "student_mean": "Student’s t",
+    "student_mean": "Student’s t, bounded",
+    "student_t": "Student’s t",
+    "explained_share": "paired means on the logarithmic scale",
+    "log_ratio": "ratio of means on the logarithmic scale",
+    "paired_log_ratio": "paired ratio of means on the logarithmic scale",
+    "macro_share": "mean of shares",
+    "positive_mean": "Student’s t with the upper bound on the logarithmic scale",
+    "root_positive_mean": "the root of such a mean",
+    "welch_difference": "Welch’s t",
     "wald_normal": "Wald",
     "census": "a count of all rows",
 }
 _SHARES = frozenset(
     {
         "accuracy",
+        "balanced_accuracy",
+        "top_k_accuracy",
         "precision",
+        "macro_precision",
         "true_positive_rate",
         "false_positive_rate",
         "true_negative_rate",
@@ -165,9 +185,16 @@ def cohort_words(cohort: Cohort) -> str:
     return ", ".join(f"{visible(name)} = {group_words(group)}" for name, group in cohort.items())
 
 
+def is_about_all_rows(estimate: Estimate) -> bool:
+    """Whether an estimate is about neither a group nor a class."""
+    return not estimate.cohort and estimate.group is None and estimate.outcome is None
+
+
 def rows_words(estimate: Estimate) -> str:
-    """Which rows an estimate is about: its cohort, and what that is compared with."""
+    """Which rows an estimate is about: its class, its cohort, and what that is compared with."""
     words = cohort_words(estimate.cohort)
+    if estimate.outcome is not None:
+        words = f"class {group_words(estimate.outcome)}" + (f", {words}" if estimate.cohort else "")
     if estimate.reference is None:
         return words
     if not estimate.cohort:
@@ -273,12 +300,19 @@ def _limit_digits(metric: str, value: float) -> str:
 
 
 def _decimals(metric: str, values: Sequence[float], *, limits: Sequence[float] = ()) -> int:
-    """One for percentages, else three; more for tiny quantities and until nothing rounds onto a limit."""
+    """One for percentages, else three.
+
+    Fewer for large quantities, so that four digits are left; more for tiny ones, and until nothing rounds
+    onto a limit.
+    """
     scale = 100.0 if _is_share(metric) else 1.0
     decimals = 1 if _is_share(metric) else 3
     largest = max((abs(value * scale) for value in values), default=0.0)
     if largest > 0.0:
-        decimals = min(_MOST_DECIMALS, max(decimals, decimals - 1 - math.floor(math.log10(largest))))
+        order = math.floor(math.log10(largest))
+        if not _is_share(metric) and order > 0:
+            decimals = max(0, decimals - order)
+        decimals = min(_MOST_DECIMALS, max(decimals, decimals - 1 - order))
     while decimals < _MOST_DECIMALS and any(
         value != limit and round(value * scale, decimals) == round(limit * scale, decimals)
         for value in values

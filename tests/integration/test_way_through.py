@@ -125,6 +125,25 @@ def test_a_worse_challenger_is_refused_and_a_non_inferior_one_may_follow(bench, 
     assert promoted.previous == version.key
 
 
+def test_a_card_tells_what_was_decided_before_and_what_blocked_it(bench, reviewed):
+    version, first, card, _ = reviewed
+    assert "This is the first decision about this model." in bench.platform.publications.text(card.markdown)
+    assert isinstance(bench.release(version), Promoted)
+    worse = bench.review(bench.register(NOISY))
+    again, later, *_ = runs.review(bench.platform, version, fresh=True, instance=bench.instance)
+    history = bench.platform.register.history(again)
+    assert [one.model for one in history.decisions] == [worse.record.model, first.record.model]
+    assert [one.verdict for one in history.decisions] == ["refused", "releasable"]
+    blocked = tuple(control.title for control in worse.record.controls if control.blocks)
+    assert [one.blocked_by for one in history.decisions] == [blocked, ()]
+    assert [one.model for one in history.releases] == [version.key]
+    words = bench.platform.publications.text(later.markdown)
+    assert f"| `{worse.record.model}` |" in words
+    assert blocked[0] in words
+    bench.platform.evidence.path(history.decisions[0].record).unlink()
+    assert [one.blocked_by for one in bench.platform.register.history(again).decisions] == [None, ()]
+
+
 def test_a_model_without_intake_is_reviewable_refused_and_said_to_be_outside_the_inventory(bench):
     version = bench.register()
     decision = bench.review(version)

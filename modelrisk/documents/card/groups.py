@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from modelrisk.documents import charts, text
-from modelrisk.documents.card.figures import Limit, Limits, Line, drawn_line, key_of
+from modelrisk.documents.card.figures import NO_LIMIT, Limits, Line, Placed, drawn_line, key_of
 from modelrisk.estimates import Estimate
 
 _COMPLEMENTS = {
@@ -22,71 +22,109 @@ class Panel:
 
     Attributes:
         title: the metric.
+        named: where the title comes from.
         limit: what policy demands of every line, written; empty when nothing does.
+        limited: where that limit stands; empty without one.
         lines: one for each group.
     """
 
     title: str
+    named: str
     limit: str
+    limited: str
     lines: tuple[Line, ...]
 
 
 @dataclass(frozen=True)
 class CohortSection:
-    """The groups of one sensitive attribute (or of an intersection)."""
+    """The groups of one sensitive attribute (or of an intersection).
+
+    Attributes:
+        attribute: its name.
+        named: where the name comes from.
+        panels: one for each metric.
+    """
 
     attribute: str
+    named: str
     panels: tuple[Panel, ...]
 
 
 def cohort_sections(
-    estimates: Sequence[Estimate], limits: Limits, all_rows: Mapping[str, Estimate]
+    placed: Sequence[Placed], limits: Limits, whole: Mapping[str, Estimate]
 ) -> tuple[CohortSection, ...]:
-    """Every metric by cohort; a rate whose complement is shown is left out."""
-    sections: dict[tuple[str, ...], dict[str, list[Estimate]]] = {}
-    for estimate in estimates:
-        sections.setdefault(tuple(estimate.cohort), {}).setdefault(estimate.metric, []).append(estimate)
+    """Every metric by cohort; a rate whose complement is shown is left out.
+
+    Args:
+        placed: the estimates of single groups.
+        limits: what is demanded of them.
+        whole: metric -> the estimate over all rows, to compare with.
+    """
+    sections: dict[tuple[str, ...], dict[tuple[str, str | None], list[Placed]]] = {}
+    for one in placed:
+        metrics = sections.setdefault(tuple(one.estimate.cohort), {})
+        metrics.setdefault((one.estimate.metric, one.estimate.outcome), []).append(one)
     return tuple(
         CohortSection(
             " × ".join(text.visible(attribute) for attribute in attributes),
+            f"{next(iter(metrics.values()))[0].evidence}/cohort",
             tuple(
-                panel(
-                    metric,
-                    members,
-                    limits,
-                    at=None if (whole := all_rows.get(metric)) is None else whole.value,
-                )
-                for metric, members in metrics.items()
-                if _COMPLEMENTS.get(metric) not in metrics
+                panel(members, limits, at=None if metric not in whole else whole[metric].value)
+                for (metric, outcome), members in metrics.items()
+                if (_COMPLEMENTS.get(metric), outcome) not in metrics
             ),
         )
         for attributes, metrics in sections.items()
     )
 
 
-def fairness_panels(estimates: Sequence[Estimate], limits: Limits) -> tuple[Panel, ...]:
+def fairness_panels(placed: Sequence[Placed], limits: Limits) -> tuple[Panel, ...]:
     """Every comparison with a reference group, metric by metric."""
-    panels: dict[tuple[str, tuple[str, ...]], list[Estimate]] = {}
-    for estimate in estimates:
-        panels.setdefault((estimate.metric, tuple(estimate.cohort)), []).append(estimate)
+    panels: dict[tuple[str, str | None, tuple[str, ...]], list[Placed]] = {}
+    for one in placed:
+        compared = one.estimate
+        panels.setdefault((compared.metric, compared.outcome, tuple(compared.cohort)), []).append(one)
     return tuple(
-        panel(metric, members, limits, at=1.0 if metric.endswith("_ratio") else 0.0)
-        for (metric, _), members in panels.items()
+        panel(members, limits, at=1.0 if metric.endswith("_ratio") else 0.0)
+        for (metric, _, _), members in panels.items()
     )
 
 
-def panel(metric: str, members: Sequence[Estimate], limits: Limits, *, at: float | None) -> Panel:
+def panel(members: Sequence[Placed], limits: Limits, *, at: float | None) -> Panel:
     """One metric over several groups, on one axis."""
-    each = [limits.get(key_of(member), Limit()) for member in members]
-    widest = next((limit for limit in each if limit != Limit()), Limit())
-    axis = charts.axis_for(members, floor=widest.floor, ceiling=widest.ceiling, at=at)
+    first = members[0]
+    each = [limits.get(key_of(member.estimate), NO_LIMIT) for member in members]
+    widest = next((limit for limit in each if limit != NO_LIMIT), NO_LIMIT)
+    axis = charts.axis_for(
+        [member.estimate for member in members], floor=widest.floor, ceiling=widest.ceiling, at=at
+    )
     lines = tuple(
-        drawn_line(axis, member, label=_group_label(member), limit=limit, at=at)
+        drawn_line(
+            axis,
+            member,
+            label=_group_label(member.estimate),
+            named=f"{member.evidence} | names",
+            limit=limit,
+            at=at,
+        )
         for member, limit in zip(members, each, strict=True)
     )
-    attributes = " × ".join(text.visible(name) for name in members[0].cohort) if members[0].group else ""
-    title = text.metric_words(metric) + (f", by {attributes}" if attributes else "")
-    return Panel(title, next((line.limit for line in lines if line.limit), ""), lines)
+    limited = next((line for line in lines if line.limit), None)
+    return Panel(
+        _title(first.estimate),
+        f"{first.evidence} | names",
+        limited.limit if limited else "",
+        limited.limited if limited else "",
+        lines,
+    )
+
+
+def _title(estimate: Estimate) -> str:
+    title = text.metric_words(estimate.metric)
+    if estimate.outcome is not None:
+        title += f" of {text.group_words(estimate.outcome)}"
+    attributes = " × ".join(text.visible(name) for name in estimate.cohort) if estimate.group else ""
+    return title + (f", by {attributes}" if attributes else "")
 
 
 def _group_label(estimate: Estimate) -> str:

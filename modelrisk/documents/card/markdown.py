@@ -10,12 +10,16 @@ import re
 from collections.abc import Iterable, Sequence
 
 from modelrisk.documents import text
-from modelrisk.documents.card.facts import Digest, Fact
+from modelrisk.documents.card.classes import ClassRow
+from modelrisk.documents.card.facts import Fact
 from modelrisk.documents.card.figures import Line
 from modelrisk.documents.card.groups import Panel
+from modelrisk.documents.card.history import blocked_words
 from modelrisk.documents.card.model_card import ModelCard
 from modelrisk.documents.decision_report import NOT_A_DECISION, headline_words, outcome_words
+from modelrisk.documents.pages import amount
 from modelrisk.estimates import Estimate
+from modelrisk.intake import Task
 
 _HUB_METRICS = {
     "auc": "roc_auc",
@@ -23,8 +27,10 @@ _HUB_METRICS = {
     "precision": "precision",
     "true_positive_rate": "recall",
     "brier": "brier_score",
+    "mae": "mae",
+    "rmse": "rmse",
+    "r_squared": "r_squared",
 }
-_HUB_TASK = "tabular-classification"
 _HUB_LIBRARIES = {"sklearn": "sklearn", "xgboost": "xgboost", "lightgbm": "lightgbm", "catboost": "catboost"}
 _ABSENT = f"*{text.NOT_PROVIDED}*"
 
@@ -50,7 +56,7 @@ def front_matter(card: ModelCard) -> str:
         metadata["license"] = text.visible(card.license)
     if known:
         metadata["library_name"] = known[0]
-    metadata["pipeline_tag"] = _HUB_TASK
+    metadata["pipeline_tag"] = task = _hub_task(card)
     metadata["tags"] = ["model-risk", f"tier-{card.record.tier}", state]
     metrics = [_hub_metric(line.estimate) for line in card.performance if line.estimate.is_evaluable]
     if metrics:
@@ -58,7 +64,7 @@ def front_matter(card: ModelCard) -> str:
         metadata["model-index"] = [
             {
                 "name": text.visible(card.record.model),
-                "results": [{"task": {"type": _HUB_TASK}, "dataset": _hub_dataset(card), "metrics": metrics}],
+                "results": [{"task": {"type": task}, "dataset": _hub_dataset(card), "metrics": metrics}],
             }
         ]
     return yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True, width=1000)
@@ -79,12 +85,17 @@ def body(card: ModelCard) -> str:
         _section(
             "Performance",
             _lines(card.performance, "metric"),
-            text.for_markdown(card.methods),
+            _methods(card),
+            _classes(card),
+            _confusion(card),
+            _errors(card),
             _tables(card, "performance"),
         ),
         _section("Performance by cohort", _cohorts(card)),
         _section("Fairness", _panels(card.fairness) or "No groups were compared.", _tables(card, "fairness")),
-        _section("Calibration", _lines(card.calibration, "metric"), _curve(card)),
+        _section(
+            "Calibration", _lines(card.calibration, "metric"), _curve(card), _tables(card, "calibration")
+        ),
         _section(
             "Comparison with the champion",
             text.for_markdown(card.record.champion) or _ABSENT,
@@ -94,6 +105,7 @@ def body(card: ModelCard) -> str:
         _section("Gates", _gates(card)),
         _section("Limitations", _limitations(card)),
         _section("Lineage", _lineage(card), _tables(card, "lineage")),
+        _section("Version history", _history(card)),
         _section("Provenance", _provenance(card)),
         _section("What this does not tell you", _bullets(card.not_told)),
     )
@@ -101,6 +113,10 @@ def body(card: ModelCard) -> str:
 
 
 # --- the metadata block ----------------------------------------------------------------------------------
+
+
+def _hub_task(card: ModelCard) -> str:
+    return "tabular-regression" if card.task is Task.REGRESSION else "tabular-classification"
 
 
 def _hub_metric(estimate: Estimate) -> dict[str, object]:
@@ -179,6 +195,12 @@ def _data(card: ModelCard) -> str:
         f"### Evaluation\n\n{_facts(card.evaluation)}",
         f"### Training\n\n{_facts(card.training)}",
     ]
+    sheets = [
+        (text.for_markdown(sheet.name), text.code_for_markdown(sheet.value or ""))
+        for sheet in card.datasheets
+    ]
+    listed = text.markdown_table(("data set", "digest of its datasheet"), sheets) if sheets else _ABSENT
+    parts.append(f"### Datasheets\n\n{listed}")
     if card.data_lines:
         parts.append(f"### Counts\n\n{_lines(card.data_lines, 'what')}")
     parts.append(_tables(card, "data"))
@@ -191,7 +213,7 @@ def _tables(card: ModelCard, section: str) -> str:
         if table.section != section:
             continue
         header = [text.for_markdown(name) for name in table.header]
-        rows = [[text.for_markdown(cell) for cell in row] for row in table.rows]
+        rows = [[text.for_markdown(cell) for cell in row.cells] for row in table.rows]
         parts.append(f"### {text.for_markdown(table.name)} ({text.code_for_markdown(table.stage)})")
         parts += [text.for_markdown(table.summary)] if table.summary else []
         parts += [text.markdown_table(header, rows)] if rows else []
@@ -216,7 +238,102 @@ def _curve(card: ModelCard) -> str:
     rows = [
         (f"{point.predicted:.3f}", f"{point.observed:.3f}", text.count(point.rows)) for point in card.curve
     ]
-    return text.markdown_table(("mean score", "share of positives", "rows"), rows)
+    return text.markdown_table(("mean score", "observed share", "rows"), rows)
+
+
+def _methods(card: ModelCard) -> str:
+    if not card.methods:
+        return ""
+    promises = " or ".join(
+        f"{one.confidence * 100:g} % for each bound by itself ({one.coverage * 100:g} % for both together)"
+        for one in card.promises
+    )
+    return text.for_markdown(f"Intervals: confidence {promises}. Methods: {card.methods}.")
+
+
+def _classes(card: ModelCard) -> str:
+    if card.classes is None:
+        return ""
+    shown = card.classes.rows
+    header = ("class", *(text.for_markdown(metric) for metric in card.classes.metrics))
+    parts = ["### Class by class", text.markdown_table(header, [_class_cells(row) for row in shown])]
+    if card.classes.folded:
+        parts.append(f"{text.count(len(card.classes.folded))} more classes are in the record.")
+    return "\n\n".join(parts)
+
+
+def _class_cells(row: ClassRow) -> tuple[str, ...]:
+    cells = (text.NOTHING if line is None else text.for_markdown(line.measured) for line in row.lines)
+    return text.for_markdown(row.name), *cells
+
+
+def _confusion(card: ModelCard) -> str:
+    found = card.confusion
+    if found is None:
+        return ""
+    title = "### Which class is taken for which"
+    if found.matrix:
+        header = ("true class", *(text.for_markdown(name) for name in found.classes))
+        rows = [
+            (
+                f"**{text.for_markdown(name)}**",
+                *(text.NOTHING if cell is None else text.count(cell.rows) for cell in cells),
+            )
+            for name, cells in zip(found.classes, found.matrix, strict=True)
+        ]
+        return f"{title}\n\n{text.markdown_table(header, rows)}"
+    listed = [
+        (text.for_markdown(cell.label), text.for_markdown(cell.prediction), text.count(cell.rows))
+        for cell in found.largest
+    ]
+    table = text.markdown_table(("true class", "taken for", "rows"), listed)
+    return f"{title}\n\n{table if listed else 'No row was taken for another class.'}"
+
+
+def _errors(card: ModelCard) -> str:
+    parts: list[str] = []
+    if card.spread is not None:
+        rows = [(f"{one.share * 100:g} %", amount(one.error)) for one in card.spread.quantiles]
+        table = text.markdown_table(("quantile", "prediction minus label"), rows)
+        parts.append(f"### How the errors are spread\n\n{table}")
+    if card.tenths is not None:
+        points = [
+            (amount(one.predicted), amount(one.observed), amount(one.size), text.count(one.rows))
+            for one in card.tenths.points
+        ]
+        header = ("mean prediction", "mean label", "mean size of errors", "rows")
+        parts.append(f"### Errors by tenth of the predictions\n\n{text.markdown_table(header, points)}")
+    return "\n\n".join(parts)
+
+
+def _history(card: ModelCard) -> str:
+    parts: list[str] = []
+    if card.history.decisions:
+        rows = [
+            (
+                text.code_for_markdown(one.model),
+                text.instant_words(one.decided_at),
+                text.for_markdown(one.verdict),
+                text.NOTHING if one.tier is None else str(one.tier),
+                text.for_markdown(blocked_words(one)),
+            )
+            for one in card.history.decisions
+        ]
+        parts.append(text.markdown_table(("version", "decided", "verdict", "tier", "what blocked"), rows))
+    else:
+        parts.append("This is the first decision about this model.")
+    if card.history.releases:
+        released = [
+            (
+                text.code_for_markdown(one.model),
+                text.instant_words(one.released_at),
+                text.for_markdown(one.by) or _ABSENT,
+            )
+            for one in card.history.releases
+        ]
+        table = text.markdown_table(("version", "released", "asked for by"), released)
+        parts.append(f"### Releases\n\n{table}")
+    return "\n\n".join(parts)
 
 
 def _gates(card: ModelCard) -> str:
@@ -230,11 +347,12 @@ def _gates(card: ModelCard) -> str:
             text.for_markdown(gate.row.limit),
             text.for_markdown(gate.row.margin),
             text.for_markdown(gate.row.remedy),
+            text.for_markdown(gate.limitation),
             text.for_markdown(gate.why_required[0] if gate.why_required else ""),
         )
         for gate in card.gates
     ]
-    header = ("gate", "verdict", "measured", "limit", "how far", "next", "required because")
+    header = ("gate", "verdict", "measured", "limit", "how far", "next", "does not show", "required because")
     return text.markdown_table(header, rows)
 
 
@@ -243,9 +361,6 @@ def _limitations(card: ModelCard) -> str:
     if card.unsettled:
         open_ones = (f"{gate.row.title}: {text.VERDICT_WORDS[gate.row.verdict]}" for gate in card.unsettled)
         parts.append(f"### Left open by this review\n\n{_bullets(open_ones)}")
-    if card.control_limitations:
-        unseen = (f"{entry.title}: {entry.limitation}" for entry in card.control_limitations)
-        parts.append(f"### What a passed gate does not show\n\n{_bullets(unseen)}")
     parts.append(f"### Third parties\n\n{_bullets(card.third_parties)}")
     parts.append(f"### Retirement\n\n{_paragraphs(card.retirement)}")
     return "\n\n".join(parts)
@@ -286,14 +401,14 @@ def _lineage(card: ModelCard) -> str:
 def _provenance(card: ModelCard) -> str:
     record = card.record
     entries = (
-        Digest("This decision's record", card.record_digest),
-        Digest("Signed with key", card.signer),
-        *card.digests,
-        *(Digest(f"Evidence of {entry.name}", entry.value) for entry in card.evidence),
+        ("This decision's record", card.record_digest),
+        ("Signed with key", card.signer),
+        *((entry.name, entry.value) for entry in card.digests),
+        *((f"Evidence of {entry.name}", entry.value) for entry in card.evidence),
     )
     rows = [
-        (text.for_markdown(entry.name), text.code_for_markdown(entry.value) if entry.value else _ABSENT)
-        for entry in entries
+        (text.for_markdown(name), text.code_for_markdown(digest) if digest else _ABSENT)
+        for name, digest in entries
     ]
     approvals = ", ".join(text.for_markdown(approval) for approval in record.approvals) or "none"
     made_by = (

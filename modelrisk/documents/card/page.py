@@ -5,11 +5,28 @@ its template (`modelrisk.documents.pages`).
 """
 
 from modelrisk.documents import text
+from modelrisk.documents.card.history import blocked_words
 from modelrisk.documents.card.model_card import ModelCard
 from modelrisk.documents.pages import environment
+from modelrisk.documents.references import refuse_unreferenced, step
 
 
 def as_html(card: ModelCard) -> str:
-    """The card as a page of its own."""
-    template = environment().get_template("card.html.j2")
-    return template.render(card=card, NOT_PROVIDED=text.NOT_PROVIDED, NOTHING=text.NOTHING)
+    """The card as a page of its own.
+
+    Raises:
+        IntegrityError: a number on it is not the one in the evidence that it refers to.
+    """
+    html = (
+        environment()
+        .get_template("card.html.j2")
+        .render(
+            card=card,
+            NOT_PROVIDED=text.NOT_PROVIDED,
+            NOTHING=text.NOTHING,
+            step=step,
+            blocked_words=blocked_words,
+        )
+    )
+    refuse_unreferenced(html, card.documents, what=f"the card of {card.record.model}")
+    return html
