@@ -1,6 +1,7 @@
 """Expectations counted and located by the real engine, on tiny files."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -275,3 +276,17 @@ def test_the_library_and_the_engine_count_the_same(
             engine.unexpected,
             engine.passed,
         ), library.name
+
+
+def test_a_csv_column_of_mixed_types_is_text_and_has_no_range(runs: ExpectationRuns, tmp_path: Path):
+    path = tmp_path / "e.csv"
+    path.write_text("x,day\n1,2026-01-01\nabc,01.02.2026\n2.5,\n")
+    specs = [
+        replace(declared(Kind.BETWEEN, "x", low=0), name="range"),
+        replace(declared(Kind.MATCHES, "x", pattern="[0-9.]+"), name="pattern"),
+        replace(declared(Kind.NOT_AFTER, "day", day=TODAY), name="day"),
+    ]
+    between, matches, day = runs.results(path, specs)
+    assert "stored as string" in between.problem
+    assert (matches.unexpected, matches.where.rows) == (1, (2,))
+    assert (day.unexpected, day.where.rows, day.rows) == (1, (2,), 2)

@@ -594,3 +594,47 @@ def test_targets_outside_the_training_range_are_noted(
 ):
     evidence = validator.evidence(regression(datasets, tmp_path, [1e12, -1e12, 0.0, 1.0], [0.0, 5.0] * 10))
     assert "noted" in outcomes(evidence, "y").values()
+
+
+def several_classes(
+    datasets: Datasets, folder: Path, labels: list[Any], trained_on: list[Any], **prediction: Any
+) -> Case:
+    from modelrisk.intake import PredictionSpec, Task
+
+    case = regression(datasets, folder, labels, trained_on)
+    assert case.intake is not None
+    task = Task.MULTICLASS_CLASSIFICATION
+    return replace(case, intake=replace(case.intake, task=task, prediction=PredictionSpec(**prediction)))
+
+
+def test_of_several_classes_one_may_be_missing_and_one_that_training_never_had_is_noted(
+    validator: Validator, datasets: Datasets, tmp_path: Path
+):
+    evidence = validator.evidence(several_classes(datasets, tmp_path, list("aabx"), list("abc") * 7))
+    assert outcomes(evidence, "y")["none outside the 3 known values"] == "noted"
+    assert evidence.tables["unseen categories"][0]["first rows"] == "4"
+    assert values(evidence)["failed_expectations"] == 0
+
+
+def test_a_class_that_the_intake_does_not_declare_fails(
+    validator: Validator, datasets: Datasets, tmp_path: Path
+):
+    case = several_classes(datasets, tmp_path, list("aabx"), list("abc") * 7, classes=("a", "b", "c"))
+    evidence = validator.evidence(case)
+    assert values(evidence)["failed_expectations"] == 1
+    assert evidence.tables["expectations"][0]["expected"] == "none outside the 3 known values"
+
+
+def test_one_class_of_several_is_not_enough(validator: Validator, datasets: Datasets, tmp_path: Path):
+    evidence = validator.evidence(several_classes(datasets, tmp_path, ["a"] * 4, list("abc") * 7))
+    assert outcomes(evidence, "y")["at least two different values"] == "failed"
+
+
+def test_five_hundred_classes_are_shown_in_part_and_none_is_lost(
+    validator: Validator, datasets: Datasets, tmp_path: Path
+):
+    labels = [f"c{n}" for n in range(500)] * 2
+    evidence = validator.evidence(several_classes(datasets, tmp_path, labels, labels))
+    table = evidence.tables["classes"]
+    assert (len(table), sum(int(row["rows"] or 0) for row in table)) == (31, 1000)
+    assert values(evidence)["failed_expectations"] == 0
