@@ -149,7 +149,12 @@ def _of_interest(name: str, rows: Table) -> dict[str, dg.MetadataValue]:
     shown = named_table(name, "", rows)
     if not shown.summary:
         return {name: table(rows)}
-    unexpected = [row for row in rows if row.get("outcome") != AS_EXPECTED]
+    # Reasons are sentences: they stand in the stage's report, on the card and in the evidence.
+    unexpected = [
+        {name: cell for name, cell in row.items() if name != "because"}
+        for row in rows
+        if row.get("outcome") != AS_EXPECTED
+    ]
     return {name: dg.MetadataValue.text(shown.summary)} | (
         {f"{name}: not as expected": table(unexpected)} if unexpected else {}
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from modelrisk.documents.text import code_for_markdown, count, for_markdown, measured, metric_words
 from modelrisk.expectation_specs import ExpectationSpec, Kind
+from modelrisk.leakage import BEYOND_CHANCE, IDS_SEEN, ROWS_SEEN
 from modelrisk.records import Scalar, StageEvidence, Table
 
 _LISTED = 10
@@ -22,6 +23,9 @@ _SHOWN_AS_NUMBERS: Mapping[str, Kind] = {
     "rows that repeat another": Kind.ROWS_DIFFER,
     "rows equal to one with another label": Kind.LABELS_AGREE,
 }
+
+
+_MET = (ROWS_SEEN, BEYOND_CHANCE, IDS_SEEN)
 
 
 def answer(evidence: StageEvidence) -> str:
@@ -139,7 +143,7 @@ def _mismatch(row: Mapping[str, Scalar]) -> str:
 def _leakage(evidence: StageEvidence) -> str:
     lines: list[str] = []
     for one in evidence.estimates:
-        if one.metric.endswith("_seen_in_training"):
+        if one.metric in _MET:
             more = one.problem or evidence.details.get(one.metric)
             why = f": {for_markdown(more.rstrip('.'))}" if more else ""
             lines.append(f"- {metric_words(one.metric)}: {measured(one)}{why}")
