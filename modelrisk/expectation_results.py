@@ -79,12 +79,12 @@ class ExpectationResult:
 
     @property
     def outcome(self) -> str:
-        """In a word or a few."""
-        if self.passed is None:
-            return "could not be evaluated"
+        """In a word or a few; what refuses nothing is `noted`, also when it could not be evaluated."""
         if self.passed:
             return "as expected"
-        return "failed" if self.gates else "noted"
+        if not self.gates:
+            return "noted"
+        return "could not be evaluated" if self.passed is None else "failed"
 
 
 def training_unknown(problem: Problem) -> ExpectationResult:

@@ -13,6 +13,7 @@ import yaml
 from modelrisk import decisions, estimates, records
 from modelrisk.catalogue import shipped_catalogue
 from modelrisk.decisions import ExitCode
+from modelrisk.declared_expectations import DeclaredExpectation
 from modelrisk.intake import SCALES, DataSources, Facts, Intake, PredictionSpec, Rollback, intake_from
 from modelrisk.policy_documents import policy_from, shipped_policy
 from modelrisk.verdicts import Verdict
@@ -423,6 +424,15 @@ def test_the_intake_page_shows_every_key():
         (Rollback, shown["rollback"]),
     ):
         assert keys.keys() == {each.name for each in fields(cls)}, cls.__name__
+
+
+def test_the_page_on_data_validation_shows_every_demand_and_explains_each():
+    (block,) = [each for each in blocks("yaml") if each.document.name == "data-validation.md"]
+    items = yaml.safe_load(block.text)["data"]["expectations"]
+    keys = {each.name for each in fields(DeclaredExpectation)}
+    assert {key for item in items for key in item} == keys
+    explained = set(re.findall(r"`(\w+)(?:: \w+)?`", prose(block.document)))
+    assert keys - {"column", "columns"} <= explained
 
 
 def test_the_intakes_shown_fit_the_shipped_policy():

@@ -52,6 +52,8 @@ def test_the_answer_comes_first():
     unknown = unevaluated(ExpectationSpec("a", Kind.GIVEN, "x"), "no such column")
     assert as_markdown(evidence([as_expected])).startswith("**Fit to judge the model by.** 1 expectation: ")
     assert as_markdown(evidence([as_expected, noted])).startswith("**Fit to judge")
+    shown_only = unevaluated(ExpectationSpec("a", Kind.GIVEN, "x", gates=False), "no such column")
+    assert as_markdown(evidence([as_expected, shown_only])).startswith("**Fit to judge")
     assert as_markdown(evidence([as_expected, unknown])).startswith("**Not known to be fit to judge")
     assert as_markdown(evidence([as_expected, result(), unknown])).startswith("**Not fit to judge")
     assert answer(evidence([as_expected, result()])) == (
