@@ -15,7 +15,7 @@ import datetime
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, ClassVar, TypeGuard
 
 from modelrisk.errors import Fault
@@ -143,7 +143,7 @@ class _Item:
         if len(demands) == 1:
             yield from self._subject(demands[0])
             yield from self._tolerance(demands[0])
-        else:
+        elif demands or self._is_spelled_right():
             yield self._demands(demands)
         yield from self._texts()
         yield from self._limits()
@@ -154,6 +154,10 @@ class _Item:
 
     def _fault(self, *key: str | int, found: str, expected: str, remedy: str) -> Fault:
         return self.document.fault(*self.path, *key, found=found, expected=expected, remedy=remedy)
+
+    def _is_spelled_right(self) -> bool:
+        """Whether every key is known; an unknown one may be the demand, and is a fault of its own."""
+        return set(self.given) <= {each.name for each in fields(DeclaredExpectation)}
 
     def _demands(self, demands: list[str]) -> Fault:
         """None, or more than one."""
@@ -318,7 +322,7 @@ class _Item:
                 "matches",
                 found=f"{shown(pattern)}, {problem}",
                 expected="a regular expression as RE2 has them: as fast on the worst value as on the best",
-                remedy="Write it without that part, in single quotes so that YAML leaves backslashes alone",
+                remedy="Mend it, or write it without that part; in single quotes YAML leaves \\ alone",
             )
 
 

@@ -144,7 +144,7 @@ def _leakage(evidence: StageEvidence) -> str:
     lines: list[str] = []
     for one in evidence.estimates:
         if one.metric in _MET:
-            more = one.problem or evidence.details.get(one.metric)
+            more = one.problem or (evidence.details.get(one.metric) if one.value else None)
             why = f": {for_markdown(more.rstrip('.'))}" if more else ""
             lines.append(f"- {metric_words(one.metric)}: {measured(one)}{why}")
     return "\n".join(["#### Met in training", "", *lines]) if lines else ""

@@ -126,9 +126,9 @@ def test_no_expectations_are_none():
         ("{column: day, not_after: 2026-13-01}", "not_after", "'2026-13-01'", "day of the calendar"),
         ("{column: day, not_before: soon}", "not_before", "'soon'", "day of the calendar"),
         ("{column: day, newest_within_days: -1}", "newest_within_days", "-1", "90"),
-        ("{column: a, matches: '[0-9'}", "matches", "no regular expression", "Write it without"),
-        ("{column: a, matches: '(?=x)x'}", "matches", "looks ahead or behind", "Write it without"),
-        (r"{column: a, matches: '(a)\1'}", "matches", "refers back", "Write it without"),
+        ("{column: a, matches: '[0-9'}", "matches", "no regular expression", "without that part"),
+        ("{column: a, matches: '(?=x)x'}", "matches", "looks ahead or behind", "without that part"),
+        (r"{column: a, matches: '(a)\1'}", "matches", "refers back", "without that part"),
         ("{column: a, matches: ' '}", "matches", "an empty text", "Write it"),
         ("{column: '', unique: true}", "column", "an empty text", "Write it"),
         ('{column: a, unique: true, because: "a\\u202Eb"}', "because", "U+202E", "Remove the character"),
@@ -146,6 +146,10 @@ def test_a_fault_names_file_line_and_key_and_says_what_to_write(item: str, key: 
     assert (fault.file, fault.line) == ("loans.yaml", FIRST_LINE + 1)
     assert found in fault.found
     assert remedy in fault.remedy
+
+
+def test_a_misspelt_demand_is_one_fault():
+    assert [fault.key for fault in faults("{column: a, betwen: [1, 2]}")] == ["data.expectations[0].betwen"]
 
 
 def test_all_faults_come_at_once():
