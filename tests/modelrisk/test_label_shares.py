@@ -11,7 +11,7 @@ from modelrisk.label_shares import CLASSES_SHOWN, compared_shares, share_table
     ("evaluation", "training", "passed"),
     [
         ({"0": 700, "1": 300}, {"0": 7000, "1": 3000}, True),
-        ({"0": 740, "1": 260}, {"0": 7000, "1": 3000}, True),  # 4 points
+        ({"0": 7400, "1": 2600}, {"0": 7000, "1": 3000}, True),  # 4 points, 6 standard errors
         ({"0": 7600, "1": 2400}, {"0": 7000, "1": 3000}, False),  # 6 points, 9 standard errors
         ({"0": 15, "1": 5}, {"0": 7000, "1": 3000}, True),  # 5 points of twenty rows
         ({"0": 500, "1": 500}, {"0": 990, "1": 10}, False),
