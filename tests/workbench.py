@@ -1,7 +1,8 @@
 """A small real platform: MLflow and Dagster on SQLite, one governance directory and home for each test.
 
 The models are hand-written pyfuncs over one column `x`, so that logging and loading one costs little and its
-behaviour is known: `score` is the true probability of the label.
+behaviour is known: a classifier's probabilities are the true ones of the label, a regression's number is its
+mean.
 """
 
 import hashlib
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 import yaml
 
 from modelrisk.decisions import Actor, DecisionRecord
 from modelrisk.identity import ModelVersion
 from pipelines import runs
+from pipelines.cli import main
 from resources.assembly import Platform
 from resources.decision_register import Registered
 from resources.environments import Circumstances, Settings
@@ -33,6 +36,50 @@ BLURRED = CALIBRATED.replace("return ", "return 0.005 + 0.99 * ")
 WRONG_WAY_ROUND = CALIBRATED.replace("return ", "return 1.0 - ")
 """Worse than chance."""
 ROWS = 4000
+
+GRADES = ("poor", "fair", "good")
+GRADING = """
+    u = np.outer(rows['x'], [-2.0, 0.0, 2.0])
+    p = np.exp(u) / np.exp(u).sum(axis=1, keepdims=True)
+    return p
+"""
+"""P(grade | x) of each of `GRADES`, exactly as the data are made."""
+SHUFFLED_GRADING = GRADING.replace("rows['x']", "0.2 * rows['x'] + np.sin(7919 * rows['x'])")
+"""Clearly worse than `GRADING`."""
+BLURRED_GRADING = GRADING.replace("return p", "return 0.99 * p + 0.01 / 3.0")
+"""Hardly different from `GRADING`."""
+SEVERAL_CLASSES: Mapping[str, Any] = {
+    "task": "multiclass_classification",
+    "data": {
+        "evaluation": "../../data/grades.parquet",
+        "training": "../../data/grades-before.parquet",
+        "label": "grade",
+        "favourable": "good",
+        "sensitive": ["sex"],
+        "id": "id",
+    },
+    "prediction": {"classes": list(GRADES)},
+}
+"""What the intake of a model of several classes says otherwise than that of a loan model."""
+
+PRICING = "return 100.0 + 30.0 * rows['x'].to_numpy()"
+"""The mean price given x, exactly as the data are made."""
+SHUFFLED_PRICING = PRICING.replace("rows['x']", "(0.2 * rows['x'] + np.sin(7919 * rows['x']))")
+"""Clearly worse than `PRICING`."""
+BLURRED_PRICING = PRICING + " + 0.5 * np.sin(7919 * rows['x'].to_numpy())"
+"""Hardly different from `PRICING`."""
+NUMBERS: Mapping[str, Any] = {
+    "task": "regression",
+    "data": {
+        "evaluation": "../../data/prices.parquet",
+        "training": "../../data/prices-before.parquet",
+        "label": "price",
+        "sensitive": ["sex"],
+        "id": "id",
+    },
+    "prediction": {},
+}
+"""What the intake of a regression says otherwise than that of a loan model."""
 
 
 @dataclass
@@ -93,8 +140,48 @@ class Bench:
     def review(self, version: ModelVersion, **options: Any) -> Registered:
         return runs.review(self.platform, version, instance=self.instance, **options)[0]
 
+    def judge(self, version: ModelVersion) -> Registered:
+        """A registered decision: every stage of a review in order, without a run of the orchestrator."""
+        platform = self.platform
+        parts: dict[str, Any] = platform.resources()
+        intake, case = platform.case_files.intake(version), platform.case_files.open(version)
+        predictions = parts["scored_once"].predictions(case, fresh=False)
+        evaluator = parts["evaluator"]
+        stages = (
+            parts["validator"].evidence(case),
+            evaluator.quality(case, predictions),
+            evaluator.fairness(case, predictions),
+            evaluator.champion_comparison(case, predictions),
+        )
+        return parts["decider"].decide(intake, case, predictions, stages, fresh=False, preview=False)
+
     def release(self, version: ModelVersion) -> object:
         return runs.release(self.platform, version, by="tester", reason="a test", instance=self.instance)
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """The command line on a bench."""
+
+    bench: Bench
+    capsys: pytest.CaptureFixture[str]
+
+    def run(self, *arguments: str, tracking_uri: str | None = None) -> "Printed":
+        home = str(self.bench.root / "home")
+        places = ["--home", home, "--governance", str(self.bench.governance)]
+        places += ["--tracking-uri", tracking_uri or self.bench.tracking_uri]
+        self.capsys.readouterr()
+        code = main.run([*places, *arguments])
+        captured = self.capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Printed(code, captured.out, captured.err)
+
+
+@dataclass(frozen=True)
+class Printed:
+    code: int
+    out: str
+    err: str
 
 
 def declare(governance: Path, name: str, **changes: Any) -> Path:
@@ -143,6 +230,28 @@ def write_rows(path: Path, *, seed: int, rows: int = ROWS, **columns: object) ->
     }
     pq.write_table(pa.table({**made, **columns}), path)
     return path
+
+
+def write_grades(path: Path, *, seed: int, rows: int = ROWS, **columns: object) -> Path:
+    """Rows as of `write_rows`, with one of `GRADES` that follows x."""
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    x = random.normal(size=rows)
+    # The most probable of utilities with Gumbel noise is a draw from their softmax.
+    utility = np.outer(x, [-2.0, 0.0, 2.0]) + random.gumbel(size=(rows, len(GRADES)))
+    grade = np.array(GRADES)[utility.argmax(axis=1)]
+    return write_rows(path, seed=seed, rows=rows, **{"x": x, "grade": grade, **columns})
+
+
+def write_prices(path: Path, *, seed: int, rows: int = ROWS, **columns: object) -> Path:
+    """Rows as of `write_rows`, with a price that follows x."""
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    x = random.normal(size=rows)
+    price = 100.0 + 30.0 * x + random.normal(scale=20.0, size=rows)
+    return write_rows(path, seed=seed, rows=rows, **{"x": x, "price": price, **columns})
 
 
 def register(

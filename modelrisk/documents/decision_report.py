@@ -148,6 +148,8 @@ def estimate_json(estimate: Estimate) -> dict[str, Json]:
     }
     if estimate.group is not None or estimate.reference is not None:
         document |= {"group": estimate.group, "reference": estimate.reference}
+    if estimate.outcome is not None:
+        document["outcome"] = estimate.outcome
     return document
 
 

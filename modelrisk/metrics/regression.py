@@ -292,7 +292,7 @@ def _of_cohort(measured: Measured, cohort: Cohort, errors: Errors, confidence: f
         )
         return
     # A model that always answers the median moves nowhere from it: its range is that of the naive errors.
-    reach = max(errors.furthest, errors.gain.mean + errors.size.mean)
+    reach = errors.furthest or errors.gain.mean + errors.size.mean
     inputs = {
         "mean": min(max(errors.gain.mean, -reach), reach),
         "variance": errors.gain.variance,

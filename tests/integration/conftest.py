@@ -9,7 +9,7 @@ import pytest
 
 from resources.environments import switch_off_telemetry
 from resources.scorer import Scorer
-from tests.workbench import Bench
+from tests.workbench import Bench, Terminal
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +41,14 @@ def bench(
 ) -> Bench:
     prefix = f"test-{hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:12]}"
     return Bench(tmp_path, tracking_uri, scorer, prefix, instance)
+
+
+@pytest.fixture
+def terminal(
+    bench: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Terminal:
+    for name in ("MODEL_RISK_HOME", "MODEL_RISK_GOVERNANCE", "MLFLOW_TRACKING_URI", "MODEL_RISK_SIGNING_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.chdir(tmp_path)
+    return Terminal(bench, capsys)

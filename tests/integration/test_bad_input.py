@@ -7,7 +7,6 @@ each kind goes through the command line.
 import json
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -23,65 +22,10 @@ from modelrisk.ledger import EventKind
 from modelrisk.packs import PackVerdict
 from modelrisk.verdicts import Verdict
 from pipelines import runs
-from pipelines.cli import main
 from pipelines.cli.printing import decision_text
 from resources.assembly import Platform
-from resources.decision_register import Registered
 from resources.pack_files import verify_pack_file
 from tests.workbench import CALIBRATED, ROWS, Bench, controls, write_rows
-
-
-def judged(bench: Bench, version: ModelVersion) -> Registered:
-    """A registered decision on a version: every stage of a review, in order."""
-    platform = bench.platform
-    parts: dict[str, Any] = platform.resources()
-    intake, case = platform.case_files.intake(version), platform.case_files.open(version)
-    predictions = parts["scored_once"].predictions(case, fresh=False)
-    evaluator = parts["evaluator"]
-    stages = (
-        parts["validator"].evidence(case),
-        evaluator.quality(case, predictions),
-        evaluator.fairness(case, predictions),
-        evaluator.champion_comparison(case, predictions),
-    )
-    return parts["decider"].decide(intake, case, predictions, stages, fresh=False, preview=False)
-
-
-@dataclass(frozen=True)
-class Terminal:
-    """The command line on a bench."""
-
-    bench: Bench
-    capsys: pytest.CaptureFixture[str]
-
-    def run(self, *arguments: str, tracking_uri: str | None = None) -> "Printed":
-        home = str(self.bench.root / "home")
-        places = ["--home", home, "--governance", str(self.bench.governance)]
-        places += ["--tracking-uri", tracking_uri or self.bench.tracking_uri]
-        self.capsys.readouterr()
-        code = main.run([*places, *arguments])
-        captured = self.capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return Printed(code, captured.out, captured.err)
-
-
-@dataclass(frozen=True)
-class Printed:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def terminal(
-    bench: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Terminal:
-    for name in ("MODEL_RISK_HOME", "MODEL_RISK_GOVERNANCE", "MLFLOW_TRACKING_URI", "MODEL_RISK_SIGNING_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    monkeypatch.chdir(tmp_path)
-    return Terminal(bench, capsys)
-
 
 FIT = "fit-loan"
 
@@ -171,7 +115,7 @@ def test_missing_artifacts_are_no_verdict_are_noted_and_do_not_stand_in_the_way_
     assert "no model files" in str(attempt.body["found"])
     assert terminal.run("release", version.key).code == ExitCode.NOT_EVALUATED
     stored.with_name("away").rename(stored)
-    assert judged(bench, version).record.exit_code is ExitCode.RELEASABLE
+    assert bench.judge(version).record.exit_code is ExitCode.RELEASABLE
 
 
 def test_one_missing_file_of_a_model_is_found_out_by_running_it(bench):
@@ -179,7 +123,7 @@ def test_one_missing_file_of_a_model_is_found_out_by_running_it(bench):
     version = bench.register()
     stored = Path(bench.platform.registry.lineage(version).source.removeprefix("file://"))
     shutil.rmtree(stored / "code")
-    record = judged(bench, version).record
+    record = bench.judge(version).record
     assert record.exit_code is ExitCode.NOT_EVALUATED
     assert "loaded" in record.headline
 
@@ -279,10 +223,10 @@ UNFIT_DATA = {
     "a null label": (lambda b: value_at_the_first_row(b, "y", None), "1 of 4000 rows", "Remove the rows"),
     "another encoding": (
         lambda b: put(b, frame(b).assign(y=frame(b)["y"].map({0: "no", 1: "yes"}))),
-        "['no', 'yes']",
+        "the labels 'no', 'yes'",
         "prediction: classes",
     ),
-    "a third class": (lambda b: value_at_the_first_row(b, "y", 2), "['2']", "prediction: classes"),
+    "a third class": (lambda b: value_at_the_first_row(b, "y", 2), "the labels '2'", "prediction: classes"),
     "no feature column": (lambda b: put(b, frame(b).drop(columns="x")), "'x'", ""),
     "a retyped feature": (lambda b: put(b, frame(b).assign(x="high")), "x", ""),
     "no sensitive column": (lambda b: put(b, frame(b).drop(columns="sex")), "'sex'", ""),
@@ -294,7 +238,7 @@ def test_evaluation_data_that_is_unfit_is_refused_with_what_was_found_and_what_t
     spoil, found, remedy = UNFIT_DATA[case]
     bench.declare(name=FIT)
     spoil(bench)
-    record = judged(bench, fit).record
+    record = bench.judge(fit).record
     assert record.exit_code is ExitCode.REFUSED, record.headline
     said = " ".join(control.reason for control in record.controls)
     assert found in said, record.headline
@@ -306,7 +250,7 @@ def test_evaluation_data_that_is_unfit_is_refused_with_what_was_found_and_what_t
 def test_a_file_without_a_byte_is_data_without_rows(bench, fit):
     bench.declare(name=FIT)
     (bench.data / "evaluation.parquet").write_bytes(b"")
-    record = judged(bench, fit).record
+    record = bench.judge(fit).record
     assert record.exit_code in (ExitCode.REFUSED, ExitCode.NOT_EVALUATED)
     assert "evaluation.parquet" in record.headline
 
@@ -315,15 +259,15 @@ def test_missing_evaluation_data_could_not_be_evaluated_and_is_decided_anew_once
     bench.declare(name=FIT)
     path = bench.data / "evaluation.parquet"
     path.rename(path.with_name("away.parquet"))
-    first = judged(bench, fit)
+    first = bench.judge(fit)
     assert first.record.exit_code is ExitCode.NOT_EVALUATED
     assert "evaluation.parquet" in first.record.headline
-    again = judged(bench, fit)
+    again = bench.judge(fit)
     assert again.digest != first.digest
     path.with_name("away.parquet").rename(path)
-    mended = judged(bench, fit)
+    mended = bench.judge(fit)
     assert mended.record.exit_code is ExitCode.RELEASABLE
-    assert judged(bench, fit).digest == mended.digest
+    assert bench.judge(fit).digest == mended.digest
 
 
 SPOILED_VALUES = {
@@ -341,7 +285,7 @@ def test_odd_values_break_nothing_and_are_counted_where_they_are_wrong(bench, fi
     column, value, broken = SPOILED_VALUES[case]
     bench.declare(name=FIT)
     value_at_the_first_row(bench, column, value)
-    record = judged(bench, fit).record
+    record = bench.judge(fit).record
     json.loads(as_json(record, None))
     assert controls(record)["better_than_naive"] == "passed"
     if broken is not None:
@@ -354,7 +298,7 @@ def test_odd_values_break_nothing_and_are_counted_where_they_are_wrong(bench, fi
 def test_a_missing_feature_value_that_the_model_cannot_answer_could_not_be_evaluated(bench, fit):
     bench.declare(name=FIT)
     value_at_the_first_row(bench, "x", float("nan"))
-    record = judged(bench, fit).record
+    record = bench.judge(fit).record
     assert record.exit_code is ExitCode.NOT_EVALUATED
     assert "1 score(s) that are NaN or infinite" in record.headline
 
@@ -362,7 +306,7 @@ def test_a_missing_feature_value_that_the_model_cannot_answer_could_not_be_evalu
 def test_columns_nobody_knows_do_not_matter_and_the_model_does_not_see_them(bench, fit):
     bench.declare(name=FIT)
     columns(bench, **{"x ": list(range(ROWS)), "'; DROP TABLE rows; --": ["<b>"] * ROWS})
-    record = judged(bench, fit).record
+    record = bench.judge(fit).record
     assert record.exit_code is ExitCode.RELEASABLE, record.headline
 
 
@@ -375,7 +319,7 @@ def test_a_category_the_model_never_saw_is_counted(bench):
     write_rows(bench.data / "evaluation.parquet", seed=2, grade=["A", "Z"] * (ROWS // 2))
     bench.declare()
     version = bench.register(signed=False)
-    record = judged(bench, version).record
+    record = bench.judge(version).record
     found = controls(record)
     assert found["evaluation_data_valid"] == "failed"
     assert found["lineage_recorded"] == "failed"
@@ -394,7 +338,7 @@ UNREADABLE_TRAINING = {
 @pytest.mark.parametrize("case", UNREADABLE_TRAINING)
 def test_unreadable_training_data_leaves_leakage_not_evaluable_with_the_remedy(bench, case):
     bench.declare()
-    record = judged(bench, bench.register(**UNREADABLE_TRAINING[case])).record
+    record = bench.judge(bench.register(**UNREADABLE_TRAINING[case])).record
     found = {control.id: control for control in record.controls}
     for control in ("training_data_not_leaked", "training_ids_not_leaked"):
         assert found[control].verdict is Verdict.NOT_EVALUABLE
@@ -417,7 +361,7 @@ def test_training_data_named_in_the_intake_takes_the_place_of_what_lineage_lacks
         "id": "id",
     }
     bench.declare(data=data)
-    record = judged(bench, bench.register(source="file:///D:/data/train.parquet")).record
+    record = bench.judge(bench.register(source="file:///D:/data/train.parquet")).record
     assert record.exit_code is ExitCode.RELEASABLE, record.headline
 
 
@@ -428,7 +372,7 @@ def test_a_version_without_a_training_run_is_refused_for_its_lineage(bench):
     source = bench.platform.registry.lineage(bench.register()).source
     made = client.create_model_version(bench.name, source)
     bench.declare()
-    record = judged(bench, ModelVersion(bench.name, str(made.version))).record
+    record = bench.judge(ModelVersion(bench.name, str(made.version))).record
     assert record.exit_code is not ExitCode.RELEASABLE
     assert controls(record)["lineage_recorded"] == "failed"
     assert "no training run" in as_json(record, None)
@@ -453,7 +397,7 @@ MISBEHAVIOUR = {
 def test_a_model_that_misbehaves_could_not_be_evaluated(bench, case):
     body, found = MISBEHAVIOUR[case]
     bench.declare()
-    record = judged(bench, bench.register(body)).record
+    record = bench.judge(bench.register(body)).record
     assert record.exit_code is ExitCode.NOT_EVALUATED, record.headline
     assert found in record.headline
     assert controls(record)["better_than_naive"] == "not_evaluable"
@@ -465,7 +409,7 @@ def test_a_model_that_never_answers_is_given_up_on(bench):
     version = bench.register("time.sleep(600)")
     limit, bench.scorer._time_limit_s = bench.scorer._time_limit_s, 2.0
     try:
-        record = judged(bench, version).record
+        record = bench.judge(version).record
     finally:
         bench.scorer._time_limit_s = limit
     assert record.exit_code is ExitCode.NOT_EVALUATED
@@ -477,10 +421,10 @@ def test_a_decision_that_could_not_be_evaluated_is_never_answered_again_on_the_s
     marker = bench.root / "ready"
     bench.declare()
     version = bench.register(f"assert os.path.exists({str(marker)!r}), 'not ready'\n{CALIBRATED}")
-    first = judged(bench, version)
+    first = bench.judge(version)
     assert first.record.exit_code is ExitCode.NOT_EVALUATED
     marker.write_text("")
-    second = judged(bench, version)
+    second = bench.judge(version)
     assert second.digest != first.digest
     assert second.record.bound == first.record.bound
     assert second.record.exit_code is ExitCode.RELEASABLE, second.record.headline
@@ -505,7 +449,7 @@ def test_a_ledger_that_cannot_be_written_is_no_verdict(bench, fit):
     home.path.mkdir()
     home.ledger.mkdir()
     with pytest.raises(Unavailable):
-        judged(bench, fit)
+        bench.judge(fit)
 
 
 # --- hostile text ----------------------------------------------------------------------------------------
@@ -615,6 +559,6 @@ def test_two_names_that_look_alike_do_not_share_a_decision(bench):
     platform: Platform = bench.platform
     assert plain.key != spaced.key
     assert plain.file_stem != spaced.file_stem
-    assert judged(bench, plain).record.exit_code is ExitCode.RELEASABLE
+    assert bench.judge(plain).record.exit_code is ExitCode.RELEASABLE
     assert platform.register.newest(spaced) is None
     assert runs.add_partitions(platform, [plain, spaced]) == 2
