@@ -45,6 +45,7 @@ from resources.datasets import LABEL_CLASSES_KEPT, DatasetDescription, Datasets
 from resources.expectation_runs import ExpectationRuns, in_parts
 
 STAGE = "validation/evaluation_data"
+_BINARY_LABELS = 10
 _ALWAYS_SHOWN = ("expectations", "signature")
 
 
@@ -155,7 +156,9 @@ class Validator:
         if subject.task is Task.REGRESSION or subject.label not in data.types:
             return {}
         census = self._datasets.label_census(data.path, label=subject.label)
-        if isinstance(census, Problem) or census.distinct > LABEL_CLASSES_KEPT:
+        # A binary label of many values is the wrong column, and its values are nobody's business.
+        most = _BINARY_LABELS if subject.task is Task.BINARY_CLASSIFICATION else LABEL_CLASSES_KEPT
+        if isinstance(census, Problem) or census.distinct > most:
             return {}
         return dict(census.counts)
 

@@ -638,3 +638,11 @@ def test_five_hundred_classes_are_shown_in_part_and_none_is_lost(
     table = evidence.tables["classes"]
     assert (len(table), sum(int(row["rows"] or 0) for row in table)) == (31, 1000)
     assert values(evidence)["failed_expectations"] == 0
+
+
+def test_the_values_of_a_label_column_that_is_none_are_shown_to_nobody(
+    validator: Validator, datasets: Datasets, files: tuple[Path, Path]
+):
+    evidence = validator.evidence(case_of(datasets, *files, label="x", id=None))
+    assert "classes" not in evidence.tables
+    assert "30.25" not in str(evidence)
