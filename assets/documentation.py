@@ -1,4 +1,4 @@
-"""Documentation: the card people read and the pack anyone can verify.
+"""Documentation: the card and the datasheets people read, and the pack anyone can verify.
 
 What does not belong here: what they say (`modelrisk.documents`, `modelrisk.packs`).
 """
@@ -12,7 +12,37 @@ from assets.release import decision
 from modelrisk.cases import Case, IntakeRecord
 from modelrisk.documents.card.markdown import without_metadata
 from resources.decision_register import Registered
-from resources.publications import Card, Pack, Publications
+from resources.publications import Card, Datasheets, Pack, Publications
+
+
+@dg.asset(
+    key=["documentation", "datasheet"],
+    group_name="documentation",
+    partitions_def=MODEL_VERSIONS,
+    kinds={"markdown", "html", "duckdb"},
+    code_version="1",
+    ins={"case": dg.AssetIn(lineage.key)},
+    description="What the evaluation and training data are: schema, sizes, gaps, collection; as Croissant.",
+)
+def datasheet(
+    context: dg.AssetExecutionContext, case: Case, publications: dg.ResourceParam[Publications]
+) -> dg.MaterializeResult[Datasheets]:
+    """Counts, and names of columns and groups; no other value of the data."""
+    sheets = publications.datasheets(case)
+    context.log.info("%d datasheets of %s", len(sheets.files), case.version)
+    pages = publications.sheet_pages(sheets, case.version)
+    return materialized(
+        sheets,
+        shown={
+            "data": dg.MetadataValue.md(sheets.summary),
+            **{
+                f"datasheet, {purpose}": dg.MetadataValue.md(publications.text(files.markdown))
+                for purpose, files in sheets.files.items()
+            },
+            **{f"page, {purpose}": dg.MetadataValue.path(page) for purpose, page in pages.items()},
+            **{f"croissant, {purpose}": files.croissant for purpose, files in sheets.files.items()},
+        },
+    )
 
 
 @dg.asset(
@@ -25,6 +55,7 @@ from resources.publications import Card, Pack, Publications
         "decision": dg.AssetIn(decision.key),
         "intake": dg.AssetIn(intake.key),
         "case": dg.AssetIn(lineage.key),
+        "sheets": dg.AssetIn(datasheet.key),
     },
     description="The model card: what it is for, how good, for whom, and what it lacks.",
 )
@@ -33,10 +64,11 @@ def model_card(
     decision: Registered,
     intake: IntakeRecord,
     case: Case,
+    sheets: Datasheets,
     publications: dg.ResourceParam[Publications],
 ) -> dg.MaterializeResult[Card]:
-    """Every number on it comes from the record and the evidence it names."""
-    card = publications.card(decision, intake=intake.intake, case=case)
+    """Every number on it comes from the record and the evidence it names, or there is no card."""
+    card = publications.card(decision, intake=intake.intake, case=case, datasheets=sheets)
     context.log.info("card of %s", decision.record.model)
     return materialized(
         card,
@@ -55,17 +87,22 @@ def model_card(
     partitions_def=MODEL_VERSIONS,
     kinds={"zip"},
     code_version="1",
-    ins={"decision": dg.AssetIn(decision.key), "card": dg.AssetIn(model_card.key)},
-    description="Record, estimates, expectation results, card and frozen predictions in one verifiable file.",
+    ins={
+        "decision": dg.AssetIn(decision.key),
+        "card": dg.AssetIn(model_card.key),
+        "sheets": dg.AssetIn(datasheet.key),
+    },
+    description="Record, estimates, expectations, card, datasheets and predictions in one verifiable file.",
 )
 def evidence_pack(
     context: dg.AssetExecutionContext,
     decision: Registered,
     card: Card,
+    sheets: Datasheets,
     publications: dg.ResourceParam[Publications],
 ) -> dg.MaterializeResult[Pack]:
     """One file that a stranger can verify against a key they already trust."""
-    pack = publications.pack(decision, card)
+    pack = publications.pack(decision, card, sheets)
     context.log.info("pack of %s", decision.record.model)
     return materialized(
         pack,

@@ -15,6 +15,7 @@ version and everything the decision rests on:
 | `stages/**.json` | what each stage measured; the record names the digest of each |
 | `predictions.parquet` | row number, label, prediction, score and groups; its digest is in the record |
 | `card.html`, `card.md` | the model card, for people |
+| `datasheets/*` | what the data sets are, if they could be read: for people, and as Croissant for machines |
 | `manifest.json` | the digest of every member above, of this text and of the key |
 | `manifest.dsse.json` | the manifest, signed |
 | `keys/signer.pub` | the signer's public key, **which proves nothing here** |

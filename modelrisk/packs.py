@@ -52,6 +52,7 @@ CLASSES_TABLE = "classes"
 """The stage table with the classes of a model of several, by `position` in its output."""
 
 _REQUIRED = (MANIFEST, MANIFEST_ENVELOPE, DECISION, CARD_HTML, CARD_MARKDOWN, SIGNER_KEY, INSTRUCTIONS)
+_DATASHEET = re.compile(r"datasheets/(?:evaluation|training)\.(?:html|md|croissant\.json)")
 _STAGE = re.compile(r"stages/((?:[a-z0-9_]+/)*[a-z0-9_]+)\.json")
 
 
@@ -135,6 +136,22 @@ def stage_member(stage: str) -> str:
     return name
 
 
+def datasheet_member(purpose: str, ending: str) -> str:
+    """The member that holds a datasheet: `datasheets/evaluation.croissant.json`.
+
+    Raises:
+        CallerMistake: a pack has no such member.
+    """
+    name = f"datasheets/{purpose}.{ending}"
+    if not _DATASHEET.fullmatch(name):
+        raise CallerMistake(
+            found=f"a datasheet {name!r}",
+            expected="one of the evaluation or training data as html, md or croissant.json",
+            remedy="Name it by what the data is used for, and by its form",
+        )
+    return name
+
+
 def pack_members(
     *,
     decision: bytes,
@@ -143,6 +160,7 @@ def pack_members(
     card_markdown: bytes,
     predictions: str | None,
     signer: Signer,
+    datasheets: Mapping[str, bytes] | None = None,
 ) -> Mapping[str, bytes]:
     """Every member of a pack but the predictions, manifest and its signature included.
 
@@ -153,6 +171,7 @@ def pack_members(
         card_markdown: the card as Markdown.
         predictions: digest of the frozen predictions, which go into the file from disk; None without any.
         signer: signs the manifest.
+        datasheets: member name (see `datasheet_member`) -> a datasheet in one of its forms.
     """
     members = {
         DECISION: decision,
@@ -160,6 +179,7 @@ def pack_members(
         CARD_MARKDOWN: card_markdown,
         SIGNER_KEY: signer.public_key.pem,
         INSTRUCTIONS: TEXT.encode(),
+        **dict(sorted((datasheets or {}).items())),
         **{stage_member(stage): stages[stage] for stage in sorted(stages)},
     }
     digests = {name: digest(data) for name, data in members.items()}
@@ -175,7 +195,8 @@ def pack_members(
 
 def is_member_name(name: str) -> bool:
     """Whether a pack may have a member of this name; also keeps out `../`, absolute and odd names."""
-    return name in {*_REQUIRED, PREDICTIONS} or _STAGE.fullmatch(name) is not None
+    is_free = _STAGE.fullmatch(name) is not None or _DATASHEET.fullmatch(name) is not None
+    return is_free or name in {*_REQUIRED, PREDICTIONS}
 
 
 # --- verifying -------------------------------------------------------------------------------------------

@@ -10,7 +10,9 @@ import dagster as dg
 from assets import documentation, inventory, release
 
 _UP_TO_DECISION = dg.AssetSelection.assets(release.decision).upstream()
-_PAPERS = dg.AssetSelection.assets(documentation.model_card, documentation.evidence_pack)
+_PAPERS = dg.AssetSelection.assets(
+    documentation.datasheet, documentation.model_card, documentation.evidence_pack
+)
 
 review_model_version = dg.define_asset_job(
     "review_model_version",

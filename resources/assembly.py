@@ -11,6 +11,7 @@ from functools import cached_property
 from modelrisk.signatures import TrustedKeys
 from resources.case_files import CaseFiles
 from resources.datasets import Datasets
+from resources.datasheets import DatasheetReader
 from resources.decider import Decider
 from resources.decision_register import DecisionRegister
 from resources.environments import Settings
@@ -108,6 +109,7 @@ class Platform:
         return Publications(
             evidence=self.evidence,
             register=self.register,
+            sheets=DatasheetReader(self.datasets),
             governance=self.governance,
             signer=self.signer,
             trusted=self.trusted,

@@ -1,10 +1,10 @@
-"""Cards and packs of decisions, as files that can be handed to someone.
+"""Cards, datasheets and packs of decisions, as files that can be handed to someone.
 
 What does not belong here: what a card says (`modelrisk.documents.card`) and what a pack holds
 (`modelrisk.packs`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,18 @@ from modelrisk.cases import Case
 from modelrisk.documents.card.markdown import as_markdown
 from modelrisk.documents.card.model_card import model_card
 from modelrisk.documents.card.page import as_html
+from modelrisk.documents.datasheet.croissant import as_json as croissant_json
+from modelrisk.documents.datasheet.markdown import as_markdown as sheet_markdown
+from modelrisk.documents.datasheet.markdown import summary as sheet_summary
+from modelrisk.documents.datasheet.page import as_html as sheet_page
 from modelrisk.errors import CallerMistake
 from modelrisk.evidence import decoded
 from modelrisk.identity import ModelVersion
 from modelrisk.intake import Intake
-from modelrisk.packs import PackReport, pack_members
-from modelrisk.records import StageEvidence
+from modelrisk.packs import PackReport, datasheet_member, pack_members
+from modelrisk.records import Problem, StageEvidence
 from modelrisk.signatures import Signer, TrustedKeys
+from resources.datasheets import DatasheetReader
 from resources.decision_register import DecisionRegister, Registered
 from resources.durable_files import replace_with
 from resources.evidence_store import EvidenceStore, digest_of_file
@@ -37,6 +42,34 @@ class Card:
 
     html: str
     markdown: str
+
+
+@dataclass(frozen=True)
+class SheetFiles:
+    """A datasheet, kept as evidence.
+
+    Attributes:
+        html: digest of the self-contained page.
+        markdown: digest of the Markdown.
+        croissant: digest of the machine form.
+    """
+
+    html: str
+    markdown: str
+    croissant: str
+
+
+@dataclass(frozen=True)
+class Datasheets:
+    """What describes the data sets of a version.
+
+    Attributes:
+        files: what a data set is used for -> its datasheet; only of those that could be read.
+        summary: all of them, and why one is missing, as Markdown.
+    """
+
+    files: Mapping[str, SheetFiles]
+    summary: str
 
 
 @dataclass(frozen=True)
@@ -60,6 +93,7 @@ class Publications:
     Args:
         evidence: where records, stages, predictions and cards are kept.
         register: the decisions made before.
+        sheets: describes data sets.
         governance: the catalogue, for what each control does not tell.
         signer: signs packs.
         trusted: tells the keys packs are verified against.
@@ -72,6 +106,7 @@ class Publications:
         *,
         evidence: EvidenceStore,
         register: DecisionRegister,
+        sheets: DatasheetReader,
         governance: Governance,
         signer: Signer,
         trusted: Callable[[], TrustedKeys],
@@ -80,14 +115,35 @@ class Publications:
     ) -> None:
         self._evidence = evidence
         self._register = register
+        self._sheets = sheets
         self._governance = governance
         self._signer = signer
         self._trusted = trusted
         self._packs = packs
         self._cards = cards
 
-    def card(self, registered: Registered, *, intake: Intake | None, case: Case) -> Card:
-        """The card of a decision, rendered from the record and the evidence it names."""
+    def datasheets(self, case: Case) -> Datasheets:
+        """The datasheets of a version's data sets; one that cannot be read is told of, not made."""
+        sheets = self._sheets.sheets(case)
+        files = {
+            purpose.value: SheetFiles(
+                html=self._evidence.put(sheet_page(sheet).encode()),
+                markdown=self._evidence.put(sheet_markdown(sheet).encode()),
+                croissant=self._evidence.put(croissant_json(sheet).encode()),
+            )
+            for purpose, sheet in sheets.items()
+            if not isinstance(sheet, Problem)
+        }
+        return Datasheets(files, sheet_summary(sheets))
+
+    def card(
+        self, registered: Registered, *, intake: Intake | None, case: Case, datasheets: Datasheets
+    ) -> Card:
+        """The card of a decision, rendered from the record and the evidence it names.
+
+        Raises:
+            IntegrityError: a number on it is not the one in the evidence that it refers to.
+        """
         record = registered.record
         card = model_card(
             record,
@@ -102,13 +158,14 @@ class Publications:
             },
             signer=self._signer.key_id,
             history=self._register.history(registered),
+            datasheets={purpose: files.croissant for purpose, files in datasheets.files.items()},
         )
         return Card(
             html=self._evidence.put(as_html(card).encode()),
             markdown=self._evidence.put(as_markdown(card).encode()),
         )
 
-    def pack(self, registered: Registered, card: Card) -> Pack:
+    def pack(self, registered: Registered, card: Card, datasheets: Datasheets) -> Pack:
         """The evidence pack of a decision, in one file.
 
         Raises:
@@ -128,6 +185,15 @@ class Publications:
             card_markdown=self._evidence.get(card.markdown),
             predictions=record.predictions,
             signer=self._signer,
+            datasheets={
+                datasheet_member(purpose, ending): self._evidence.get(digest)
+                for purpose, files in datasheets.files.items()
+                for ending, digest in (
+                    ("html", files.html),
+                    ("md", files.markdown),
+                    ("croissant.json", files.croissant),
+                )
+            },
         )
         self._packs.mkdir(parents=True, exist_ok=True)
         path = (
@@ -147,7 +213,17 @@ class Publications:
 
     def page(self, card: Card, version: ModelVersion) -> Path:
         """The card as a file a browser opens by its ending; written anew from the evidence each time."""
+        return self._page(card.html, f"{version.file_stem}.html")
+
+    def sheet_pages(self, datasheets: Datasheets, version: ModelVersion) -> Mapping[str, Path]:
+        """The datasheets as such files, by what the data is used for."""
+        return {
+            purpose: self._page(files.html, f"{version.file_stem}.{purpose}-data.html")
+            for purpose, files in datasheets.files.items()
+        }
+
+    def _page(self, digest: str, name: str) -> Path:
         self._cards.mkdir(parents=True, exist_ok=True)
-        page = self._cards / f"{version.file_stem}.html"
-        replace_with(page, self._evidence.get(card.html), name="card")
+        page = self._cards / name
+        replace_with(page, self._evidence.get(digest), name="card")
         return page

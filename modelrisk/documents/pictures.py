@@ -12,7 +12,8 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from modelrisk.documents import charts, text
-from modelrisk.documents.card.stage_tables import RELIABILITY_TABLE
+from modelrisk.documents.card.classes import Confusion, confusion_of
+from modelrisk.documents.card.stage_tables import DECILES_TABLE, RELIABILITY_TABLE, kept_tables
 from modelrisk.estimates import Estimate
 from modelrisk.records import StageEvidence
 from modelrisk.verdicts import Limits
@@ -24,6 +25,10 @@ _ROW = 20
 _LONGEST_LABEL = 38
 _APART = 36
 _SQUARE = 220
+_NAMES = 80
+_LONGEST_NAME = 11
+_SHADES = ((50, "dimgray"), (15, "darkgray"), (3, "lightgray"))
+"""Smallest share of a true class, in percent, with its colour; below the last nothing is drawn."""
 _KEPT = "<>/:=',;.-+"  # what a Markdown link may hold as it is; spaces, parentheses and brackets it may not
 _DASHED = "stroke='gray' stroke-dasharray='4'"
 _WITHIN, _BEYOND = "dimgray", "firebrick"
@@ -37,15 +42,19 @@ def pictures(evidence: StageEvidence) -> Mapping[str, str]:
     """
     measured = [e for e in evidence.estimates if e.is_evaluable and e.method != "census"]
     compared = [e for e in measured if e.reference is not None]
-    whole = [e for e in measured if e.reference is None and not e.cohort]
+    whole = [e for e in measured if e.reference is None and not e.cohort and e.outcome is None]
     differences = [e for e in whole if e.metric.endswith("_difference")]
-    shares = [e for e in whole if e not in differences and _is_from_zero_to_one(e)]
+    ratios = [e for e in whole if e.metric.endswith("_ratio_to_champion")]
+    shares = [e for e in whole if e not in (*differences, *ratios) and _is_from_zero_to_one(e)]
     drawn = {
         "chart, all rows": _chart(shares, axis=charts.Axis(0.0, 1.0), ends=(0.0, 1.0)),
         "chart, reliability": reliability(
             charts.reliability_curve(evidence.tables.get(RELIABILITY_TABLE, ()))
         ),
+        "chart, label by prediction": tenths(charts.tenths(evidence.tables.get(DECILES_TABLE, ()))),
+        "chart, confusion": confusion(confusion_of(kept_tables([evidence]))),
         "chart, difference to champion": _chart(differences, at=0.0),
+        "chart, ratio to champion": _chart(ratios, at=1.0),
     }
     for metric in dict.fromkeys(e.metric for e in compared):
         at = 1.0 if metric.endswith("_ratio") else 0.0
@@ -84,13 +93,67 @@ def reliability(points: Sequence[charts.CurvePoint]) -> str:
     ]
     corner, far = _MARGIN, _MARGIN + _SQUARE
     drawing = (
-        f"<path d='M{corner},{corner}H{far}V{far}H{corner}Z' fill='none' stroke='silver'/>"
-        f"<path d='M{corner},{far}L{far},{corner}' {_DASHED}/>"
-        f"{_lines(ends, _WITHIN)}{_dots([f'M{x},{y}h0' for _, x, y in places], _WITHIN)}"
-        f"<text x='{corner}' y='14'>share of positives</text>"
+        f"{_frame()}{_lines(ends, _WITHIN)}{_dots([f'M{x},{y}h0' for _, x, y in places], _WITHIN)}"
+        f"<text x='{corner}' y='14'>observed share</text>"
         f"<text x='{far}' y='{far + 15}' text-anchor='end'>mean score 0 to 1</text>"
     )
     return _image(drawing, far + _MARGIN, far + _MARGIN, "Reliability curve")
+
+
+def tenths(points: Sequence[charts.TenthPoint]) -> str:
+    """Mean label against mean prediction, tenth by tenth, with the diagonal; empty without tenths."""
+    if not points:
+        return ""
+    scale = _SQUARE / 100.0
+    dots = [f"M{_n(_MARGIN + point.x * scale)},{_n(_MARGIN + point.y * scale)}h0" for point in points]
+    ends = [end for point in points for end in (point.predicted, point.observed)]
+    corner, far = _MARGIN, _MARGIN + _SQUARE
+    drawing = (
+        f"{_frame()}{_dots(dots, _WITHIN)}"
+        f"<text x='{corner}' y='14'>mean label {min(ends):.3g} to {max(ends):.3g}</text>"
+        f"<text x='{far}' y='{far + 15}' text-anchor='end'>mean prediction</text>"
+    )
+    return _image(drawing, far + _MARGIN, far + _MARGIN, "Mean label against mean prediction")
+
+
+def confusion(found: Confusion | None) -> str:
+    """Which class is taken for which: the darker, the larger the share of the true class.
+
+    Empty when no stage kept it, or when there are too many classes to see one.
+    """
+    if found is None or not found.matrix:
+        return ""
+    size = _SQUARE // len(found.classes)
+    lines: dict[str, list[str]] = {}
+    for row, cells in enumerate(found.matrix):
+        for column, cell in enumerate(cells):
+            shade = next((colour for least, colour in _SHADES if cell and cell.share >= least), None)
+            if shade is not None:
+                start = _NAMES + column * size
+                lines.setdefault(shade, []).append(f"M{start},{_MARGIN + row * size + size // 2}h{size - 1}")
+    far = _NAMES + size * len(found.classes)
+    cells_drawn = "".join(
+        f"<path d='{''.join(paths)}' stroke='{shade}' stroke-width='{size - 1}'/>"
+        for shade, paths in lines.items()
+    )
+    names = "".join(
+        f"<text y='{_MARGIN + row * size + size // 2 + 4}'>{escape(_short(name))}</text>"
+        for row, name in enumerate(found.classes)
+    )
+    drawing = f"{cells_drawn}<text x='{_NAMES}' y='14'>true class down, answer across</text>{names}"
+    return _image(drawing, far + _MARGIN, size * len(found.classes) + 2 * _MARGIN, "Confusion matrix")
+
+
+def _frame() -> str:
+    corner, far = _MARGIN, _MARGIN + _SQUARE
+    return (
+        f"<path d='M{corner},{corner}H{far}V{far}H{corner}Z' fill='none' stroke='silver'/>"
+        f"<path d='M{corner},{far}L{far},{corner}' {_DASHED}/>"
+    )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _chart(

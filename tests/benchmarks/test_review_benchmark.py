@@ -161,10 +161,12 @@ def test_everything_but_scoring_against_scoring(platform: Platform):
         stages = (validation, quality, fairness, comparison)
         with clock.stage("release/decision"):
             decision = decider.decide(intake, case, predictions, stages, fresh=False, preview=False)
+        with clock.stage("documentation/datasheet"):
+            sheets = platform.publications.datasheets(case)
         with clock.stage("documentation/model_card"):
-            card = platform.publications.card(decision, intake=intake.intake, case=case)
+            card = platform.publications.card(decision, intake=intake.intake, case=case, datasheets=sheets)
         with clock.stage("documentation/evidence_pack"):
-            platform.publications.pack(decision, card)
+            platform.publications.pack(decision, card, sheets)
     assert predictions.candidate.problem is None, predictions.candidate.problem
     assert predictions.champion is not None
     scoring = clock.seconds.pop("evaluation/predictions")

@@ -25,7 +25,7 @@ ASSETS = {
     "validation": ("evaluation_data",),
     "evaluation": ("predictions", "quality", "fairness", "champion_comparison"),
     "release": ("decision", "clearance", "promotion"),
-    "documentation": ("model_card", "evidence_pack"),
+    "documentation": ("datasheet", "model_card", "evidence_pack"),
 }
 GROUPS_OPEN = ",".join(f"global@global:{group}" for group in ASSETS)
 

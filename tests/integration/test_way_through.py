@@ -1,12 +1,14 @@
 """A registered version travels the whole way: review, decision, card, pack, clearance, promotion."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from modelrisk.decisions import ExitCode, Outcome
+from modelrisk.evidence import digest as digest_of_bytes
 from modelrisk.packs import PackVerdict
 from modelrisk.signatures import TrustedKeys
 from pipelines import runs
@@ -123,6 +125,25 @@ def test_a_worse_challenger_is_refused_and_a_non_inferior_one_may_follow(bench, 
     promoted = bench.release(challenger)
     assert isinstance(promoted, Promoted)
     assert promoted.previous == version.key
+
+
+def test_the_pack_holds_a_datasheet_of_each_data_set_and_the_card_names_them(bench, reviewed):
+    _, decision, card, pack = reviewed
+    with zipfile.ZipFile(pack.path) as archive:
+        sheets = {name: archive.read(name) for name in archive.namelist() if name.startswith("datasheets/")}
+    forms = ("html", "md", "croissant.json")
+    assert set(sheets) == {
+        f"datasheets/{data}.{form}" for data in ("evaluation", "training") for form in forms
+    }
+    croissant = json.loads(sheets["datasheets/evaluation.croissant.json"])
+    assert croissant["mr:digest"] == decision.record.bound.evaluation
+    rows = max(one.n for one in decision.record.estimates)
+    assert croissant["mr:rows"] == rows
+    roles = {one["description"]: one["mr:role"] for one in croissant["recordSet"][0]["field"]}
+    assert "label" in roles.values()
+    assert "sensitive" in roles.values()
+    words = bench.platform.publications.text(card.html)
+    assert digest_of_bytes(sheets["datasheets/evaluation.croissant.json"]) in words
 
 
 def test_a_card_tells_what_was_decided_before_and_what_blocked_it(bench, reviewed):

@@ -27,6 +27,7 @@ from modelrisk.packs import (
     PackCheck,
     PackReport,
     PackVerdict,
+    datasheet_member,
     pack_members,
     stage_member,
     verify_pack,
@@ -197,6 +198,44 @@ def test_a_whole_pack_is_verified_and_nothing_is_skipped(pack: Path, signer: Key
     assert {check.outcome for check in report.checks} == {CheckOutcome.PASSED}
     names = {check.name for check in report.checks}
     assert {"archive", "signature of decision.dsse.json", "bounds re-derived", RECOUNT} <= names
+
+
+def test_a_pack_with_datasheets_verifies_and_one_without_them_still_does(
+    made: Made, signer: KeyFile, tmp_path: Path
+) -> None:
+    sheets = {
+        datasheet_member("evaluation", "croissant.json"): b"{}",
+        datasheet_member("training", "md"): b"#",
+    }
+    members = pack_members(
+        decision=made.members["decision.dsse.json"],
+        stages=made.stages,
+        card_html=b"<html></html>",
+        card_markdown=b"# Card",
+        predictions=made.record.predictions,
+        signer=signer,
+        datasheets=sheets,
+    )
+    assert set(members) - set(made.members) == set(sheets)
+    whole = {**members, PREDICTIONS: made.predictions.read_bytes()}
+    report = verify_pack_bytes(rebuilt(whole, tmp_path / "with.zip"), trusted=signer.trusted)
+    assert report.verdict is PackVerdict.VERIFIED, reasons(report)
+    changed = {**whole, "datasheets/training.md": b"# other"}
+    report = verify_pack_bytes(rebuilt(changed, tmp_path / "changed.zip"), trusted=signer.trusted)
+    assert "datasheets/training.md was altered" in reasons(report)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["datasheets/test.md", "datasheets/evaluation.exe", "datasheets/../card.html", "datasheets/training"],
+)
+def test_nothing_else_may_stand_among_the_datasheets(
+    made: Made, signer: KeyFile, tmp_path: Path, name: str
+) -> None:
+    forged = rebuilt({**all_members(made), name: b""}, tmp_path / "forged.zip")
+    report = verify_pack_bytes(forged, trusted=signer.trusted)
+    assert report.verdict is PackVerdict.BROKEN
+    assert "does not belong" in reasons(report)
 
 
 def test_the_same_contents_are_the_same_bytes(made: Made, pack: Path, tmp_path: Path) -> None:

@@ -79,7 +79,11 @@ def multiclass_card(classes: int = 10) -> ModelCard:
             ),
         },
     )
-    worst = next(one for one in estimates if one.outcome == "6" and one.metric == "true_positive_rate")
+    worst = next(
+        one
+        for one in estimates
+        if one.outcome == str(min(6, classes - 1)) and one.metric == "true_positive_rate"
+    )
     control = replace(
         CONTROLS[4],
         id="true_positive_rate_above_floor",

@@ -7,10 +7,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from modelrisk.documents.pictures import intervals, pictures
+from modelrisk.documents.card.model_card import ModelCard
+from modelrisk.documents.pictures import confusion, intervals, pictures
 from modelrisk.estimates import Estimate, not_evaluable
 from modelrisk.identity import ModelVersion
 from modelrisk.records import BoundDigests, StageEvidence
+from tests.modelrisk.documents.tasks import multiclass_card, regression_card
 
 BOUND = BoundDigests(None, None, None, None, None, None, "sha256:00", "sha256:00")
 SHOWN_IN_PLACE = 1000
@@ -44,6 +46,46 @@ def words(svg: ElementTree.Element) -> str:
 
 def colours(svg: ElementTree.Element) -> set[str | None]:
     return {path.get("stroke") for path in svg.iter("{http://www.w3.org/2000/svg}path")}
+
+
+def quality_of(card: ModelCard) -> StageEvidence:
+    evidence = card.documents["evaluation/quality"]
+    assert isinstance(evidence, StageEvidence)
+    return evidence
+
+
+def test_several_classes_have_a_confusion_picture_that_names_them():
+    shown = pictures(quality_of(multiclass_card(10)))["chart, confusion"]
+    assert len(shown) < SHOWN_IN_PLACE
+    svg = drawn(shown)
+    assert "true class down, answer across" in words(svg)
+    assert all(str(name) in words(svg).split() for name in range(10))
+    assert colours(svg) == {"dimgray", "lightgray"}
+
+
+def test_too_many_classes_have_no_confusion_picture():
+    assert "chart, confusion" not in pictures(quality_of(multiclass_card(40)))
+
+
+def test_a_class_by_any_name_stays_within_the_picture():
+    hostile = "<svg onload=alert(1)>" + "n" * 300
+    card = multiclass_card(3)
+    assert card.confusion is not None
+    names = (hostile, "](javascript:alert(1))", "x")
+    svg = drawn(confusion(replace(card.confusion, classes=names)))
+    assert "<svg onloa…" in words(svg)
+    assert len(list(svg.iter())) == len(list(drawn(confusion(card.confusion)).iter()))
+
+
+def test_a_regression_has_a_picture_of_labels_by_prediction():
+    shown = pictures(quality_of(regression_card()))["chart, label by prediction"]
+    assert len(shown) < SHOWN_IN_PLACE
+    assert "mean label 900 to 7.11e+03" in words(drawn(shown))
+
+
+def test_one_class_against_the_rest_is_not_drawn_as_if_it_were_all_rows():
+    shown = pictures(quality_of(multiclass_card(10)))["chart, all rows"]
+    assert "precision" not in words(drawn(shown)).lower()
 
 
 def test_a_chart_names_its_rows_its_limits_and_the_ends_of_its_intervals():
