@@ -89,7 +89,8 @@ def faults(html: str, documents: Mapping[str, object]) -> tuple[Fault, ...]:
     page = _Page()
     page.feed(html)
     page.close()
-    return tuple(fault for passage in page.passages for fault in _faults_of(passage, documents))
+    evidence = _Evidence(documents)
+    return tuple(fault for passage in page.passages for fault in _faults_of(passage, evidence))
 
 
 def refuse_unreferenced(html: str, documents: Mapping[str, object], *, what: str) -> None:
@@ -184,7 +185,7 @@ def _continued(around: str, reference: str) -> str:
 # --- holding it against the evidence ---------------------------------------------------------------------
 
 
-def _faults_of(passage: _Passage, documents: Mapping[str, object]) -> Iterator[Fault]:
+def _faults_of(passage: _Passage, evidence: "_Evidence") -> Iterator[Fault]:
     reference = passage.reference
     said = passage.words if not reference else ["".join(passage.words)]
     said_aside = [words.replace(reference, "") if reference else words for words in passage.spoken]
@@ -194,7 +195,7 @@ def _faults_of(passage: _Passage, documents: Mapping[str, object]) -> Iterator[F
     if not reference:
         yield from (Fault(words, "", "a number without a reference") for words in numbers)
         return
-    made = _resolved(reference, documents)
+    made = evidence.at(reference)
     if made is _NOWHERE:
         yield Fault(numbers[0], reference, "the reference leads nowhere")
         return
@@ -202,7 +203,7 @@ def _faults_of(passage: _Passage, documents: Mapping[str, object]) -> Iterator[F
         if not _is_shown(words, made):
             yield Fault(words.strip(), reference, f"what stands there is {_described(made)}")
     for words in said_aside:
-        if not _all_within(words, list(_leaves(made))):
+        if not _all_within(words, made if isinstance(made, _Several) else _several(made)):
             yield Fault(words, reference, f"what stands there is {_described(made)}")
     for value in passage.values:
         if not _is_exactly(value, made):
@@ -223,7 +224,51 @@ class _Numbers:
     values: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class _Several:
+    """Everything that stands somewhere in a mapping, a table or an object.
+
+    Attributes:
+        numbers: its numbers.
+        digits: the runs of digits in its texts.
+        shown: how it looks in a message.
+    """
+
+    numbers: frozenset[float]
+    digits: frozenset[str]
+    shown: str
+
+
 _NOWHERE = object()
+
+
+class _Evidence:
+    """What references lead to; each is followed once."""
+
+    def __init__(self, documents: Mapping[str, object]) -> None:
+        self._documents = documents
+        self._found: dict[str, object] = {}
+
+    def at(self, reference: str) -> object:
+        """What a reference leads to; what holds several values as all of them together."""
+        if reference not in self._found:
+            value = _resolved(reference, self._documents)
+            self._found[reference] = value if value is _NOWHERE or _is_single(value) else _several(value)
+        return self._found[reference]
+
+
+def _is_single(value: object) -> bool:
+    return value is None or isinstance(value, str | int | float | date | Enum | Estimate | _Prose | _Numbers)
+
+
+def _several(value: object) -> _Several:
+    leaves = list(_leaves(value))
+    texts = {_as_text(one) for one in leaves if isinstance(one, str | date | Enum)}
+    return _Several(
+        frozenset(one for one in leaves if isinstance(one, int | float) and not isinstance(one, bool)),
+        frozenset(run for one in texts for run in _DIGITS.findall(f"{text.visible_lines(one)} {one}")),
+        repr(value)[:_QUOTED],
+    )
 
 
 def _resolved(reference: str, documents: Mapping[str, object]) -> object:
@@ -308,7 +353,7 @@ def _is_shown(words: str, value: object) -> bool:  # noqa: PLR0911 - one line fo
         case str() | date() | Enum():
             return _quotes(words, _as_text(value))
         case _:
-            return _all_within(words, list(_leaves(value)))
+            return isinstance(value, _Several) and _all_within(words, value)
 
 
 def _is_exactly(written: str, value: object) -> bool:
@@ -343,16 +388,13 @@ def _rounds_to(printed: re.Match[str], value: float) -> bool:
     return abs(number - value) <= 0.5 * unit * (1 + 1e-9) + 1e-12 * abs(value)
 
 
-def _all_within(words: str, leaves: Sequence[object]) -> bool:
+def _all_within(words: str, several: _Several) -> bool:
     """Whether each number in the words stands somewhere among the values."""
-    numbers = [one for one in leaves if isinstance(one, int | float) and not isinstance(one, bool)]
-    texts = [_as_text(one) for one in leaves if isinstance(one, str | date | Enum)]
-    quoted = {run for one in texts for run in _DIGITS.findall(f"{text.visible_lines(one)} {one}")}
     scale = _scale(words)
     for found in _NUMBER.finditer(words):
-        if any(_rounds_to(found, value * scale) for value in numbers):
+        if any(_rounds_to(found, value * scale) for value in several.numbers):
             words = words.replace(found[0], "", 1)
-    return set(_DIGITS.findall(words)) <= quoted
+    return several.digits.issuperset(_DIGITS.findall(words))
 
 
 def _quotes(words: str, source: str) -> bool:
@@ -406,5 +448,7 @@ def _described(value: object) -> str:
             return f"{value.metric} {value.value} ({value.low} to {value.high})"
         case _Prose():
             return repr(value.words[:_QUOTED])
+        case _Several():
+            return value.shown
         case _:
             return repr(value)[:_QUOTED]

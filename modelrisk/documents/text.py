@@ -119,6 +119,8 @@ def visible(text: str) -> str:
     Bidirectional overrides, zero-width characters, tag characters, NUL and lone surrogates are written as
     `\u202e`; so the result may be put into XML, a terminal or a log line.
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(_visible(character) for character in re.sub(r"\r\n|[\r\n\t\v\f]", " ", text))
 
 

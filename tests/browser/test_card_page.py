@@ -2,6 +2,9 @@
 
 import pytest
 
+from modelrisk.documents.card.page import as_html
+from tests.modelrisk.documents.tasks import multiclass_card, regression_card
+
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("outcome", ["releasable", "refused"])
@@ -40,3 +43,51 @@ def test_every_anchor_of_the_card_leads_somewhere(watched_page, card_page, refus
         links = page.locator('a[href^="#"]').count()
     assert links > 5
     assert dangling == []
+
+
+_CUT = """[...document.querySelectorAll('body *')]
+.filter(one => one.getBoundingClientRect().right > innerWidth + 1)
+.filter(one => !one.closest('.plain')).map(one => one.outerHTML.slice(0, 100))"""
+PAGES = {
+    "several classes": lambda: multiclass_card(10),
+    "many classes": lambda: multiclass_card(40),
+    "a regression": regression_card,
+}
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("make", PAGES.values(), ids=list(PAGES))
+def test_the_card_of_every_task_fits_its_window(watched_page, tmp_path, make, width):
+    page_file = tmp_path / "card.html"
+    page_file.write_text(as_html(make()))
+    with watched_page(width=width) as page:
+        page.goto(page_file.as_uri())
+        wide, shown = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        cut = page.evaluate(_CUT)
+    assert wide <= shown
+    assert cut == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("data", ["evaluation", "training"])
+def test_a_datasheet_fits_its_window(watched_page, card_page, releasable, data, width):
+    card = card_page(releasable)
+    with watched_page(width=width) as page:
+        page.goto(card.with_name(f"{card.stem}.{data}-data.html").as_uri())
+        page.get_by_role("heading", name=f"{data.capitalize()} data").wait_for()
+        wide, shown = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        cut = page.evaluate(_CUT)
+    assert wide <= shown
+    assert cut == []
+
+
+def test_on_paper_nothing_is_wider_than_the_page(watched_page, tmp_path):
+    page_file = tmp_path / "card.html"
+    page_file.write_text(as_html(multiclass_card(10)))
+    with watched_page(width=680) as page:  # A4 within its margins, at 96 dots an inch
+        page.emulate_media(media="print")
+        page.goto(page_file.as_uri())
+        beyond = page.evaluate(_CUT.replace(".filter(one => !one.closest('.plain'))", ""))
+        printed = page.pdf(prefer_css_page_size=True)
+    assert beyond == []
+    assert printed.startswith(b"%PDF")

@@ -2,6 +2,8 @@ import re
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
+from importlib.resources import files
+from itertools import pairwise
 
 import pytest
 import yaml
@@ -15,6 +17,7 @@ from modelrisk.documents.card.page import as_html
 from modelrisk.documents.pages import prose
 from modelrisk.records import StageEvidence, Table
 from modelrisk.verdicts import Verdict
+from tests.modelrisk.documents.tasks import multiclass_card, regression_card
 
 VOID = {"meta", "br", "col", "wbr", "link", "img", "input", "hr"}
 SECTIONS = (
@@ -102,6 +105,70 @@ def test_the_page_is_well_formed(card):
     assert page.open == []
     assert page.tags.count("h1") == 1
     assert {link.removeprefix("#") for link in page.links} <= page.ids
+
+
+PAGES = {"two classes": None, "several classes": multiclass_card, "a regression": regression_card}
+
+
+@pytest.mark.parametrize("make", PAGES.values(), ids=list(PAGES))
+def test_headings_are_in_order_tables_have_scopes_and_drawings_a_name_or_no_voice(card, make):
+    html = as_html(card if make is None else make())
+    levels = [int(level) for level in re.findall(r"<h([1-6])", html)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert all("scope=" in heading for heading in re.findall(r"<th[ >][^>]*>?", html))
+    assert all("aria-hidden" in one or "aria-label" in one for one in re.findall(r"<svg[^>]*>", html))
+
+
+def test_every_colour_of_words_stands_out_from_its_paper():
+    css = files("modelrisk.documents").joinpath("templates/page.css").read_text()
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", css))
+    words = set(colours) - {"rule", "wash", "band"}
+    assert len(words) > 6
+    for name in words:
+        for paper in ("#ffffff", colours["wash"]):
+            assert _contrast(colours[name], paper) >= 4.5, (name, paper)
+
+
+def _contrast(one: str, other: str) -> float:
+    """Contrast ratio by WCAG 2.2."""
+    bright, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("make", [multiclass_card, regression_card])
+def test_the_card_of_another_task_tells_the_same_in_both_forms(make):
+    card = make()
+    html, markdown = Page(as_html(card)).text, as_markdown(card)
+    for words in (
+        ("Mean size of errors", "How the errors are spread")
+        if card.tenths
+        else (
+            "Class by class",
+            "Which class is taken for which",
+            "expected calibration error",
+        )
+    ):
+        assert words.lower() in html.lower()
+        assert words.lower() in markdown.lower()
+    assert "tabular-regression" in markdown if card.tenths else "tabular-classification" in markdown
+
+
+def test_of_many_classes_the_rates_are_folded_and_the_largest_confusions_listed():
+    card = multiclass_card(500)
+    assert card.classes is not None
+    assert card.confusion is not None
+    assert (len(card.classes.rows), len(card.classes.folded)) == (30, 470)
+    assert card.confusion.matrix == ()
+    assert len(card.confusion.largest) == 20
+    assert "Too many classes for a matrix" in as_html(card)
+    assert "470 more classes are in the record" in as_markdown(card)
 
 
 def test_the_page_loads_nothing_and_runs_nothing(card):
