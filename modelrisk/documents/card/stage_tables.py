@@ -32,6 +32,8 @@ AS_EXPECTED = "as expected"
 _SHOWN_ROWS = 20
 _FOLDED_ROWS = 500
 _COLUMNS = (
+    "measure",
+    "value",
     "outcome",
     "column",
     "key",
