@@ -534,7 +534,7 @@ def _written(request: ScoringRequest, directory: Path, rows: int, answered: _Ans
             block = np.frombuffer(answers.read(count * width), dtype=answer_type(reading))
             columns = _columns(block, reading, answered.form)
             if columns is None or len(block) != count:
-                return _not_believed("answers outside the classes or outside [0, 1]")
+                return _not_believed("answers that are no classes, probabilities or numbers")
             numbered = [pa.array(np.arange(start, start + count)), *columns]
             writer.write_table(pa.Table.from_arrays(numbered, schema=schema))
     partial.replace(request.output)

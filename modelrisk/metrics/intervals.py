@@ -144,7 +144,7 @@ def follows_from_inputs(estimate: Estimate) -> bool:
 def _fault(method: Method, inputs: Inputs) -> str | None:
     for name, value in inputs.items():
         if not math.isfinite(value):
-            return f"{name.replace('_', ' ')} is {value}, not a finite number; look for one in the scores"
+            return f"{name.replace('_', ' ')} is {value}, not a finite number; look for one in the data"
     return method.fault(inputs)
 
 

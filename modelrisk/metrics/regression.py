@@ -102,12 +102,14 @@ def measured(predictions: "ir.Table", *, run: Run, training: TrainingTarget | No
         training: what is known of the target in the training data.
     """
     label, prediction = (column_of_numbers(predictions, name) for name in ("label", "prediction"))
+    # Labels far from 0 beside their spread would lose digits in their sum; those about a median do not.
+    median = 0.0 if training is None else training.median
     (found,) = run(
         predictions.agg(
             total=predictions.count(),
             unlabelled=predictions.count(where=label.isnull() | label.isinf()),
             unpredicted=predictions.count(where=prediction.isnull() | prediction.isinf()),
-            centre=label.mean(),
+            shift=cast("ir.FloatingColumn", label - median).mean(),
         )
     )
     rows = whole(found["total"])
@@ -119,9 +121,7 @@ def measured(predictions: "ir.Table", *, run: Run, training: TrainingTarget | No
         if amiss:
             fault = words if rows == 0 else f"{amiss:,} of {rows:,} {words}"
             return Measured(None, {}, (), training, fault)
-    table = _errors(
-        predictions, centre=real(found["centre"]), median=0.0 if training is None else training.median
-    )
+    table = _errors(predictions, centre=median + real(found["shift"]), median=median)
     groups: dict[str, dict[str | None, Errors]] = {}
     unbounded: list[str] = []
     for attribute in attributes(predictions):

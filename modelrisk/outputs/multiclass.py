@@ -4,8 +4,9 @@ What does not belong here: other tasks (`binary`, `regression`), calling a model
 the numbers are worth (`modelrisk.metrics`).
 """
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from modelrisk.errors import CallerMistake
 from modelrisk.outputs.answers import (
@@ -33,6 +34,17 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 10_000
 """More different labels than this are identifiers or numbers, no classes."""
+
+
+def sum_tolerance(classes: int, dtype: object) -> float:
+    """How far from 1 the probabilities of a row may sum by rounding alone.
+
+    Each step of adding k numbers of a type is off by at most half a unit in the last place of a sum near 1,
+    to either side, so the sum walks away with the root of k; four units allow for how the terms were made.
+    """
+    import numpy as np
+
+    return max(TOLERANCE, 4.0 * float(np.finfo(cast("Any", dtype)).eps) * math.sqrt(classes))
 
 
 @dataclass(frozen=True)
@@ -161,7 +173,6 @@ class MulticlassReader:
         if values.dtype.kind == "O":
             values = np.column_stack([plain_vector(values[:, at]) for at in range(values.shape[1])])
         given = probabilities(values)
-        # Each probability may be off by a rounding error of its own type, and they add up.
-        one = float(np.finfo(values.dtype).eps) if values.dtype.kind == "f" else 0.0
-        require_sum_of_one(given.sum(axis=1), tolerance=max(TOLERANCE, 4.0 * one * len(self._classes)))
+        tolerance = sum_tolerance(len(self._classes), values.dtype if values.dtype.kind == "f" else "f8")
+        require_sum_of_one(given.sum(axis=1), tolerance=tolerance)
         return MulticlassAnswers(Form.SCORES, None, given)

@@ -10,7 +10,12 @@ from typing import Any, assert_never, cast
 
 from modelrisk.outputs.answers import Form
 from modelrisk.outputs.binary import BinaryAnswers, BinaryReader, BinaryReading
-from modelrisk.outputs.multiclass import MulticlassAnswers, MulticlassReader, MulticlassReading
+from modelrisk.outputs.multiclass import (
+    MulticlassAnswers,
+    MulticlassReader,
+    MulticlassReading,
+    sum_tolerance,
+)
 from modelrisk.outputs.regression import RegressionAnswers, RegressionReader, RegressionReading
 
 Reading = BinaryReading | MulticlassReading | RegressionReading
@@ -113,4 +118,9 @@ def believed(block: Any, reading: Reading, form: Form | None) -> Answers | None:
     given_numbers = None if form is Form.LABELS else numbers + 0.0
     if isinstance(reading, BinaryReading):
         return BinaryAnswers(form, given_labels, given_numbers)
+    if given_numbers is not None:
+        # In what precision the model answered is no longer known: the coarsest one a reader takes.
+        off = np.abs(given_numbers.sum(axis=1) - 1.0)
+        if bool((off > sum_tolerance(len(reading.classes), "f2")).any()):
+            return None
     return MulticlassAnswers(form, given_labels, given_numbers)

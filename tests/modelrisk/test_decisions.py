@@ -484,3 +484,72 @@ def test_a_finding_becomes_a_reason_once_policy_refuses_the_inconclusive():
     assert cleared(record, tier=3).cleared
     stricter = tuple(replace(each, on_inconclusive=OnInconclusive.REFUSE) for each in ASKED[3])
     assert not cleared(record, asks=stricter).cleared
+
+
+# --- regressions -----------------------------------------------------------------------------------------
+
+
+def regression(groups: Collection[str], compared: Collection[str]) -> DecisionRecord:
+    """A decision on a regression: errors of these groups, ratios to the reference M of those."""
+    text = """
+model: wages
+owner: team:pay
+purpose: Estimates wages.
+task: regression
+facts: {materiality: high, affects: individuals, automation: recommends, exposure: internal}
+data: {evaluation: e.csv, label: y, sensitive: [sex]}
+"""
+    intake = intake_from(text, name="models/wages.yaml").intake
+    tier = POLICY.tier_of(intake)
+    mean = {"mean": 1.0, "variance": 0.01, "n": 900}
+    ratio = mean | {"reference_mean": 1.0, "reference_variance": 0.01, "reference_n": 900}
+    submission = replace(
+        submitted(),
+        tier=tier,
+        obligations=obligations(POLICY, CATALOGUE, tier, intake),
+        stages={
+            "evaluation/quality": StageEvidence(
+                "evaluation/quality",
+                VERSION,
+                NOW,
+                estimates=tuple(
+                    estimate("mae", "positive_mean", mean, confidence=0.95, cohort={"sex": group})
+                    for group in groups
+                ),
+            ),
+            "evaluation/fairness": StageEvidence(
+                "evaluation/fairness",
+                VERSION,
+                NOW,
+                estimates=tuple(
+                    estimate(
+                        "mae_ratio",
+                        "log_ratio",
+                        ratio,
+                        confidence=0.95,
+                        cohort={"sex": group},
+                        group=group,
+                        reference="M",
+                    )
+                    for group in compared
+                ),
+            ),
+        },
+    )
+    return decided(submission)
+
+
+@pytest.mark.parametrize(
+    ("groups", "compared", "verdict"),
+    [
+        ("FMX", "FX", Verdict.PASSED),
+        ("FMX", "F", Verdict.NOT_EVALUABLE),
+        ("FMX", "", Verdict.NOT_EVALUABLE),
+        ("", "", Verdict.NOT_EVALUABLE),
+    ],
+)
+def test_a_group_whose_errors_are_known_and_not_compared_never_helps(groups, compared, verdict):
+    record = regression(groups, compared)
+    found = {control.id: control for control in record.controls}
+    assert found["errors_alike_between_groups"].verdict is verdict
+    assert found["errors_alike_between_groups"].blocks is (verdict is not Verdict.PASSED)

@@ -377,3 +377,78 @@ def test_whatever_stands_in_an_intake_ends_in_an_intake_or_in_faults_of_one_line
     except InvalidDocument as error:
         faults = error.faults
     assert all(len(str(fault).splitlines()) == 1 for fault in faults)
+
+
+# --- tasks -----------------------------------------------------------------------------------------------
+
+SEVERAL = with_rows(
+    task="multiclass_classification",
+    data="{evaluation: e.csv, label: y, favourable: gold, sensitive: [sex]}",
+    prediction="{classes: [gold, silver, bronze]}",
+)
+REGRESSION = with_rows(
+    task="regression",
+    data="{evaluation: e.csv, label: y, sensitive: [sex]}",
+    prediction="{score: wage}",
+)
+
+
+def test_a_model_of_several_classes_names_them_in_order_and_its_favourable_one():
+    intake = intake_from(SEVERAL, name="x").intake
+    assert intake.task is Task.MULTICLASS_CLASSIFICATION
+    assert intake.classes == ("gold", "silver", "bronze")
+    assert (intake.positive, intake.favourable) == (None, "gold")
+    bare = intake_from(SEVERAL.replace("favourable: gold, ", ""), name="x").intake
+    assert bare.favourable is None
+    (gap,) = (gap for gap in intake_gaps(bare, compares_groups=True) if gap.key == "data.favourable")
+    assert gap.consequence == "no outcome counts as favourable"
+
+
+def test_a_regression_has_a_label_and_no_classes():
+    intake = intake_from(REGRESSION, name="x").intake
+    assert intake.task is Task.REGRESSION
+    assert (intake.positive, intake.favourable, intake.classes) == (None, None, None)
+    assert intake.prediction.score == "wage"
+    assert not any(gap.key == "data.favourable" for gap in intake_gaps(intake, compares_groups=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "found"),
+    [
+        (SEVERAL.replace("[gold, silver, bronze]", "[gold]"), "prediction.classes", "1 classes"),
+        (SEVERAL.replace("[gold, silver, bronze]", "[]"), "prediction.classes", "0 classes"),
+        (SEVERAL.replace("bronze]", "gold]"), "prediction.classes", "the same by their text"),
+        (
+            SEVERAL.replace("[gold, silver, bronze]", "[1, 2, 1.0]"),
+            "prediction.classes",
+            "the same by their text",
+        ),
+        (SEVERAL.replace("favourable: gold", "favourable: platinum"), "data.favourable", "platinum"),
+        (SEVERAL.replace("label: y", "label: y, positive: gold"), "data.positive", "`positive`"),
+        (SEVERAL.replace("{classes:", "{threshold: 0.5, classes:"), "prediction.threshold", "`threshold`"),
+        (SEVERAL.replace("{classes:", "{score: p, classes:"), "prediction.score", "`score`"),
+        (REGRESSION.replace("label: y", "label: y, positive: 1"), "data.positive", "`positive`"),
+        (REGRESSION.replace("label: y", "label: y, favourable: 1"), "data.favourable", "`favourable`"),
+        (REGRESSION.replace("{score:", "{classes: [0, 1], score:"), "prediction.classes", "`classes`"),
+        (REGRESSION.replace("{score:", "{threshold: 0.5, score:"), "prediction.threshold", "`threshold`"),
+        (with_data(positive="null"), "data.positive", "no `positive`"),
+    ],
+)
+def test_what_a_task_does_not_have_or_cannot_do_without_is_a_fault_with_a_remedy(text, key, found):
+    fault = faults_of(text)[key]
+    assert found in fault.found
+    assert fault.remedy
+
+
+def test_five_hundred_classes_are_named_and_one_unknown_is_told_from_them_briefly():
+    classes = ", ".join(str(at) for at in range(500))
+    text = SEVERAL.replace("gold, silver, bronze", classes).replace("favourable: gold", "favourable: 7")
+    assert len(intake_from(text, name="x").intake.classes or ()) == 500
+    fault = faults_of(text.replace("favourable: 7", "favourable: 500"))["data.favourable"]
+    assert len(fault.expected) < 200
+
+
+@pytest.mark.parametrize("task", ["clustering", "Regression", "binary", "7", "null"])
+def test_a_task_nobody_knows_is_refused_with_those_there_are(task):
+    fault = faults_of(with_rows(task=task))["task"]
+    assert "regression" in fault.expected

@@ -466,3 +466,67 @@ def test_the_effective_rule_gives_the_limits_a_verdict_needs():
     assert rule.limits is not None
     assert (rule.limits.floor, rule.limits.ceiling, rule.limits.confidence) == (0.5, None, 0.95)
     assert rule.limits.minimum_events == 10
+
+
+# --- tasks ---------------------------------------------------------------------------------------------------
+
+
+def of_task(task: str, extra: str = "") -> IntakeDocument:
+    text = INTAKE.replace("MATERIALITY", "high").replace("binary_classification", task)
+    return intake_from(text.replace("positive: 1, ", "") + extra, name="models/m.yaml")
+
+
+def test_a_control_of_another_task_does_not_apply_and_says_whose_it_is():
+    asked = asked_of(of_task("regression"))
+    assert asked["errors_below_naive"].is_required
+    assert asked["errors_alike_between_groups"].is_required
+    assert asked["better_than_naive"].not_applicable == (
+        "It judges binary classification and multiclass classification; the task of this model is regression"
+    )
+    several = asked_of(of_task("multiclass_classification"))
+    assert several["better_than_naive"].is_required
+    assert several["favourable_outcomes_within_four_fifths"].is_required
+    assert not several["auc_above_floor"].is_required
+    assert not several["errors_below_naive"].is_required
+
+
+def test_a_model_without_intake_has_no_task_so_the_controls_of_all_apply():
+    required = required_of(None)
+    assert {"better_than_naive", "errors_below_naive", "auc_above_floor"} <= required
+
+
+def test_every_task_is_held_to_a_naive_model_to_the_champion_and_in_tier_2_to_its_groups():
+    for task, wanted in {
+        "multiclass_classification": {
+            "better_than_naive",
+            "not_worse_than_champion",
+            "favourable_outcomes_within_four_fifths",
+        },
+        "regression": {"errors_below_naive", "errors_no_worse_than_champion", "errors_alike_between_groups"},
+    }.items():
+        assert wanted <= required_of(of_task(task))
+
+
+@pytest.mark.parametrize(
+    ("task", "metric"),
+    [
+        ("regression", "auc"),
+        ("regression", "accuracy"),
+        ("multiclass_classification", "auc"),
+        ("multiclass_classification", "mae"),
+    ],
+)
+def test_a_limit_on_a_metric_of_another_task_is_a_fault(task: str, metric: str):
+    read = of_task(task, f"thresholds: {{{metric}: 0.6}}\n")
+    (fault,) = threshold_faults(shipped_policy(), CATALOGUE, read.intake, document=read.document)
+    assert f"no rule judges in {task.replace('_', ' ')}" in fault.found
+
+
+def test_a_limit_in_the_targets_units_may_be_any_size():
+    asked = asked_of(of_task("regression", "thresholds: {mae: 250000, mean_error: 1000, r_squared: -0.5}\n"))
+    assert asked["mae_below_ceiling"].rule.ceiling == 250_000
+    assert (asked["mean_error_within_limit"].rule.floor, asked["mean_error_within_limit"].rule.ceiling) == (
+        -1000,
+        1000,
+    )
+    assert asked["r_squared_above_floor"].rule.floor == -0.5

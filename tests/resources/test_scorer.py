@@ -2,6 +2,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from modelrisk.lineage import ColumnSpec
 from modelrisk.outputs.answers import Form
 from modelrisk.outputs.binary import BinaryReading
+from modelrisk.outputs.multiclass import MulticlassReading
+from modelrisk.outputs.readings import Reading, as_plain
+from modelrisk.outputs.regression import RegressionReading
 from modelrisk.records import Blame, Problem
 from resources.scorer import Scorer, ScoringRequest, ScoringResult, redacted
 from tests.pyfuncs import X, write_model
@@ -499,3 +503,83 @@ def test_logged_models_of_three_kinds_are_scored_one_after_the_other(case: Case)
     assert found["skops"]["prediction"].to_pylist() == linear.predict(rows).astype(str).tolist()
     assert found["pickled"]["score"].to_pylist() == boosted.predict_proba(rows)[:, 1].tolist()
     assert set(found["code"]["prediction"].to_pylist()) == {"1"}
+
+
+# --- models of several classes and regressions -----------------------------------------------------------
+
+
+def of_reading(case: Case, reading: Reading, body: str, *, data: Path | None = None) -> ScoringRequest:
+    return replace(case.request(body, data=data), reading=reading)
+
+
+def rows_of(case: Case, request: ScoringRequest) -> list[dict[str, object]]:
+    import pyarrow.parquet as pq
+
+    result = case.scorer.score(request)
+    assert isinstance(result, ScoringResult), result
+    return pq.read_table(case.output).to_pylist()
+
+
+def test_a_probability_for_each_class_comes_back_with_the_most_probable_class(case: Case) -> None:
+    body = "p = np.where(rows['x'] > 0, 0.6, 0.1); return np.column_stack([0.3 + 0 * p, p, 0.7 - p])"
+    found = rows_of(case, of_reading(case, MulticlassReading(("a", "b", "c")), body))
+    assert [row["prediction"] for row in found] == ["c", "b", "b", "c"]
+    assert found[0]["probabilities"] == pytest.approx([0.3, 0.1, 0.6])
+
+
+def test_labels_of_several_classes_come_back_without_probabilities(case: Case) -> None:
+    body = "return np.where(rows['x'] > 1, 'c', 'a')"
+    found = rows_of(case, of_reading(case, MulticlassReading(("a", "b", "c")), body))
+    assert [(row["prediction"], row["probabilities"]) for row in found] == [
+        ("a", None), ("a", None), ("c", None), ("a", None)
+    ]  # fmt: skip
+
+
+def test_numbers_come_back_as_they_were_given(case: Case) -> None:
+    found = rows_of(case, of_reading(case, RegressionReading(), "return 1e12 * rows['x'].to_numpy()"))
+    assert found == [
+        {"row": row, "prediction": value} for row, value in enumerate([-1e12, 0.5e12, 2e12, -3e12])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reading", "answer", "row"),
+    [
+        (MulticlassReading(("a", "b")), "np.tile([0.5, 0.5], (len(rows), 1))", "(65535, [1.0, 1.0])"),
+        (RegressionReading(), "rows['x'].to_numpy()", "(float('nan'),)"),
+    ],
+)
+def test_answers_put_in_place_of_ours_are_not_believed(case, reading, answer, row) -> None:
+    body = f"""
+        import modelrisk.outputs.readings as readings
+        forged = np.array([{row}] * 4, dtype=readings.answer_type(readings.from_plain({as_plain(reading)!r})))
+        readings.as_rows = lambda answers, reading, *, rows: forged[:rows]
+        return {answer}
+    """
+    result = case.scorer.score(of_reading(case, reading, body))
+    assert isinstance(result, Problem)
+    assert result.blame is Blame.UNAVAILABLE
+    assert "from the model's process" in result.found
+
+
+def test_five_hundred_classes_over_twenty_thousand_rows_are_scored_in_little_memory(tmp_path: Path) -> None:
+    """80 MB of answers; neither process holds more than a batch of them."""
+    import pyarrow.parquet as pq
+
+    classes, rows = 500, 20_000
+    data = write_rows(tmp_path / "rows.parquet", x=[float(at % classes) for at in range(rows)])
+    body = f"""
+        p = np.full((len(rows), {classes}), 0.1 / {classes - 1})
+        p[np.arange(len(rows)), rows['x'].to_numpy().astype(int)] = 0.9
+        return p
+    """
+    reading = MulticlassReading(tuple(map(str, range(classes))))
+    with Scorer(time_limit_s=120.0, memory_limit_mb=1024).warm() as scorer:
+        case = Case(tmp_path, scorer)
+        result = scorer.score(of_reading(case, reading, body, data=data))
+        assert isinstance(result, ScoringResult), result
+    with pq.ParquetFile(case.output) as written:
+        assert written.metadata.num_rows == rows
+        first = next(written.iter_batches(batch_size=501)).to_pylist()
+    assert [row["prediction"] for row in first[498:]] == ["498", "499", "0"]
+    assert first[0]["probabilities"][0] == 0.9
