@@ -14,7 +14,7 @@ from modelrisk import decisions, estimates, records
 from modelrisk.catalogue import shipped_catalogue
 from modelrisk.decisions import ExitCode
 from modelrisk.declared_expectations import DeclaredExpectation
-from modelrisk.intake import SCALES, DataSources, Facts, Intake, PredictionSpec, Rollback, intake_from
+from modelrisk.intake import SCALES, DataSources, Facts, Intake, PredictionSpec, Rollback, Task, intake_from
 from modelrisk.policy_documents import policy_from, shipped_policy
 from modelrisk.verdicts import Verdict
 
@@ -414,7 +414,7 @@ def test_every_yaml_block_is_what_it_shows(block):
 
 
 def test_the_intake_page_shows_every_key():
-    (block,) = [each for each in blocks("yaml") if each.document.name == "intake.md"]
+    block = next(each for each in blocks("yaml") if each.document.name == "intake.md")
     shown = yaml.safe_load(block.text)
     for cls, keys in (
         (Intake, shown),
@@ -433,6 +433,11 @@ def test_the_page_on_data_validation_shows_every_demand_and_explains_each():
     assert {key for item in items for key in item} == keys
     explained = set(re.findall(r"`(\w+)(?:: \w+)?`", prose(block.document)))
     assert keys - {"column", "columns"} <= explained
+
+
+def test_the_intake_page_shows_an_intake_of_each_task():
+    shown = [yaml.safe_load(each.text) for each in blocks("yaml") if each.document.name == "intake.md"]
+    assert [each["task"] for each in shown] == list(Task)
 
 
 def test_the_intakes_shown_fit_the_shipped_policy():
