@@ -4,7 +4,7 @@ The registry keeps no history, so a moved alias is only seen by holding it again
 Order is the ledger's, and a day is compared only with a day: a clock set back can postpone no review.
 
 What does not belong here: taking the snapshot (`resources.inventories`) and telling people of a concern
-(`modelrisk.notices`).
+(`modelrisk.news`).
 """
 
 import datetime
@@ -62,6 +62,62 @@ class Concern:
     def key(self) -> str:
         """Digest that tells this concern from every other, and stays the same while it lasts."""
         return digest_of({"about": self.about, "subject": self.subject, "detail": self.detail})
+
+
+# --- alerts ----------------------------------------------------------------------------------------------
+
+RAISED, CLEARED = "raised", "cleared"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A change of a concern's standing, to be noted in the ledger.
+
+    Attributes:
+        key: the concern's key.
+        subject: the concern's subject.
+        body: what the ledger entry says.
+    """
+
+    key: str
+    subject: str
+    body: Mapping[str, str | None]
+
+
+def alerts(concerns: Iterable[Concern], events: Iterable[Event]) -> tuple[Alert, ...]:
+    """What is to be noted: grave concerns not noted yet, and noted ones that are over.
+
+    A concern is noted once while it lasts, and again when it comes back after it was over.
+
+    Args:
+        concerns: those that hold now; only grave ones are noted.
+        events: earlier alerts, in order; others are passed over.
+    """
+    standing = {event.key: event for event in events if event.kind is EventKind.ALERT and event.key}
+    noted = {key: event for key, event in standing.items() if event.body.get("state") == RAISED}
+    now = {concern.key: concern for concern in concerns if concern.grave}
+    raised = [
+        Alert(
+            key,
+            concern.subject,
+            {
+                "state": RAISED,
+                "about": concern.about.value,
+                "model": concern.model,
+                "owner": concern.owner,
+                "statement": concern.statement,
+                "remedy": concern.remedy,
+            },
+        )
+        for key, concern in now.items()
+        if key not in noted
+    ]
+    over = [
+        Alert(key, event.subject, {"state": CLEARED, "about": str(event.body.get("about"))})
+        for key, event in noted.items()
+        if key not in now
+    ]
+    return (*raised, *over)
 
 
 # --- releases --------------------------------------------------------------------------------------------

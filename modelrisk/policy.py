@@ -60,6 +60,31 @@ class Direction(StrEnum):
     """Both, symmetric about *no difference*: t gives −t to t for a difference, t to 1/t for a ratio."""
 
 
+class News(StrEnum):
+    """What people are told of."""
+
+    REFUSED = "refused"
+    REVIEW_OVERDUE = "review_overdue"
+    ALIAS_MOVED = "alias_moved"
+
+
+@dataclass(frozen=True)
+class Audience:
+    """People who are told of something at one address.
+
+    Attributes:
+        name: what policy calls them.
+        url: an Apprise URL, or `env:NAME` for a variable that holds one.
+        about: what they are told of.
+        owners: only of models of these owners; of all models when empty.
+    """
+
+    name: str
+    url: str
+    about: tuple[News, ...]
+    owners: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class TierSettings:
     """What holds for every control of a tier.
@@ -177,8 +202,9 @@ class Policy:
         tier_table: rows from the most severe tier to the unconditional last one.
         tiers: tier -> its settings.
         rules: control id -> rule, in the order of the policy.
-        digest: digest of the merged document.
+        digest: digest of the merged document without `notify`, so that a new address voids no decision.
         names: the documents it was merged from, the shipped default first.
+        audiences: who is told of what.
     """
 
     tier_table: tuple[TierRow, ...]
@@ -186,6 +212,7 @@ class Policy:
     rules: Mapping[str, Rule]
     digest: str
     names: tuple[str, ...]
+    audiences: tuple[Audience, ...] = ()
 
     def tier_of(self, intake: Intake | None) -> TierDecision:
         """The tier of a model; without an intake every fact counts as the worst."""

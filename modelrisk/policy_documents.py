@@ -10,6 +10,7 @@ What does not belong here: what a policy asks of a model (`modelrisk.policy`), r
 """
 
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -17,8 +18,19 @@ from typing import Annotated, ClassVar
 
 from modelrisk.catalogue import Catalogue, schema_faults, shipped_catalogue
 from modelrisk.errors import Fault
+from modelrisk.evidence import digest_of
 from modelrisk.intake import SCALES, Affects, Automation, Exposure, Fact, Materiality
-from modelrisk.policy import Direction, OnInconclusive, Policy, Promotion, Rule, Scope, TierSettings
+from modelrisk.policy import (
+    Audience,
+    Direction,
+    News,
+    OnInconclusive,
+    Policy,
+    Promotion,
+    Rule,
+    Scope,
+    TierSettings,
+)
 from modelrisk.tiering import TierRow
 from modelrisk.yaml_contracts import Says, validated
 from modelrisk.yaml_documents import Document, Merged, Place, Yaml, merged, one_of, parsed, suggestion
@@ -69,7 +81,11 @@ def policy_from(text: str | bytes | None, *, name: str, catalogue: Catalogue) ->
             for number, settings in sorted(read.tiers.items())
         },
         rules={name: _rule(name, rule, document) for name, rule in read.rules.items()},
-        digest=document.digest,
+        digest=digest_of({key: value for key, value in document.data.items() if key != "notify"}),
+        audiences=tuple(
+            Audience(name, audience.url.strip(), audience.about, audience.owners)
+            for name, audience in read.notify.items()
+        ),
         names=tuple(dict.fromkeys((base.name, document.name))),
     )
 
@@ -162,12 +178,21 @@ class _RuleYaml:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _AudienceYaml:
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    url: Annotated[str, Says("`env:NAME` or an Apprise URL", "env:RISK_CHANNEL")]
+    about: tuple[News, ...] = tuple(News)
+    owners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class _PolicyYaml:
     __pydantic_config__: ClassVar = {"extra": "forbid"}
     schema: Annotated[str, Says(SCHEMA, SCHEMA)]
     tier_table: tuple[_RowYaml, ...]
     tiers: Mapping[int, _TierYaml]
     rules: Mapping[str, _RuleYaml] = field(default_factory=dict[str, _RuleYaml])
+    notify: Mapping[str, _AudienceYaml] = field(default_factory=dict[str, _AudienceYaml])
 
 
 # --- contradictions ----------------------------------------------------------------------------------------
@@ -179,6 +204,7 @@ def _policy_faults(document: Document, catalogue: Catalogue) -> Iterator[Fault]:
     yield from _table_faults(document)
     yield from _tier_faults(document)
     yield from _emptiness_faults(document)
+    yield from _audience_faults(document)
     for control in _keys(document.at("rules")):
         yield from _name_faults(document, control, catalogue)
         yield from _limit_faults(document, control, catalogue)
@@ -290,6 +316,48 @@ def _emptiness_faults(document: Document) -> Iterator[Fault]:
                 found="no rule with a limit for this tier, so that every model of it would be releasable",
                 expected="at least one",
                 remedy=f"Add {tier} to the `tiers` of the rules it should meet",
+            )
+
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<authority>[^/?#\s]*)\S*")
+
+
+def _audience_faults(document: Document) -> Iterator[Fault]:
+    """Addresses that cannot be one, and secrets in a file that is committed. No address is repeated."""
+    for name in _keys(document.at("notify")):
+        url = document.at("notify", name, "url")
+        if not isinstance(url, str):
+            continue
+        variable = url.strip().removeprefix("env:")
+        is_literal = variable == url.strip()
+        parts = _URL.fullmatch(url.strip())
+        if not is_literal and not _VARIABLE.fullmatch(variable):
+            yield document.fault(
+                "notify",
+                name,
+                "url",
+                found="`env:` without the name of a variable",
+                expected="`env:NAME`, such as env:RISK_CHANNEL",
+                remedy="Write the name of the environment variable that holds the address",
+            )
+        elif is_literal and parts is None:
+            yield document.fault(
+                "notify",
+                name,
+                "url",
+                found="something that is no address",
+                expected="`env:NAME`, or an Apprise URL such as json://alerts.example.com/hook",
+                remedy="Put the address into an environment variable and write `url: env:NAME`",
+            )
+        elif parts is not None and ":" in parts["authority"].rpartition("@")[0]:
+            yield document.fault(
+                "notify",
+                name,
+                "url",
+                found="an address with a password in it",
+                expected="no secret in a file that is kept in version control",
+                remedy="Put the address into an environment variable and write `url: env:NAME`",
             )
 
 

@@ -16,6 +16,7 @@ from checks import release as release_checks
 from checks.stages import stage_checks
 from modelrisk.catalogue import shipped_catalogue
 from pipelines import jobs, schedules
+from pipelines.sensors.news import news
 from pipelines.sensors.registry import new_versions
 from pipelines.sensors.releases import automatic_release
 from resources.assembly import Platform
@@ -38,7 +39,7 @@ def build_defs(*, resources: Mapping[str, object]) -> dg.Definitions:
         asset_checks=[*checks, *stage_checks(shipped_catalogue())],
         jobs=jobs.JOBS,
         schedules=schedules.SCHEDULES,
-        sensors=[new_versions, automatic_release],
+        sensors=[new_versions, automatic_release, news],
         resources=dict(resources),
     )
 

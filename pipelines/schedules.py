@@ -35,7 +35,7 @@ def hourly_inventory() -> dg.RunRequest:
 @dg.schedule(
     name="due_reviews",
     job=review_model_version,
-    cron_schedule="30 */6 * * *",
+    cron_schedule="30 5,11,17,23 * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description=(

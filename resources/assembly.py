@@ -5,6 +5,7 @@ Nothing is opened or imported here beyond light modules; each resource waits for
 What does not belong here: reading the environment (`resources.environments`).
 """
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,6 +22,7 @@ from resources.governance import Governance
 from resources.inventories import Inventories
 from resources.ledger_store import SqliteLedger
 from resources.model_registry import ModelRegistry
+from resources.notifier import Notifier
 from resources.predictions import ScoredOnce
 from resources.publications import Publications
 from resources.releases import Releases
@@ -133,6 +135,11 @@ class Platform:
         )
 
     @cached_property
+    def notifier(self) -> Notifier:
+        """Tells people."""
+        return Notifier(os.environ, ui=self.settings.ui)
+
+    @cached_property
     def inventories(self) -> Inventories:
         """Snapshots of the inventory."""
         return Inventories(
@@ -174,5 +181,7 @@ class Platform:
             "releases": self.releases,
             "inventories": self.inventories,
             "registry": self.registry,
+            "register": self.register,
+            "notifier": self.notifier,
             "circumstances": self.settings.circumstances,
         }

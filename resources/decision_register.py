@@ -73,7 +73,7 @@ class DecisionRegister:
     def same_inputs(self, version: ModelVersion, bound: BoundDigests) -> Registered | None:
         """The newest decision on exactly these inputs that may be answered again; None when there is none."""
         event = _answer(self._ledger, version, digest_of(bound))
-        return None if event is None else self._read(event)
+        return None if event is None else self.read(event)
 
     def newest(self, version: ModelVersion) -> Registered | None:
         """The decision that counts for a version: the newest by ledger sequence; None when there is none.
@@ -82,7 +82,7 @@ class DecisionRegister:
             IntegrityError: its record is missing, altered, or signed by nobody trusted.
         """
         event = newest_decision(self._ledger, version)
-        return None if event is None else self._read(event)
+        return None if event is None else self.read(event)
 
     def history(self, registered: Registered) -> History:
         """What the ledger tells of the model before a decision, newest first.
@@ -162,9 +162,14 @@ class DecisionRegister:
         )
         reach("decision.after_ledger")
         self._ledger.checkpoint(self._signer, trusted=self._trusted())
-        return self._read(event)
+        return self.read(event)
 
-    def _read(self, event: Event) -> Registered:
+    def read(self, event: Event) -> Registered:
+        """The decision that a ledger entry is about.
+
+        Raises:
+            IntegrityError: its record is missing, altered, or signed by nobody trusted.
+        """
         envelope = str(event.body.get("record"))
         statement = verified_statement(
             self._evidence.get(envelope), self._trusted(), predicate_type=PREDICATE_TYPE

@@ -81,6 +81,7 @@ class Settings:
         dagster_home: the Dagster instance's directory.
         scoring_seconds: wall-clock limit of scoring one model on one data set.
         scoring_megabytes: memory limit of the scoring process.
+        ui: where people reach the Dagster UI, for links in messages; None when nobody said.
     """
 
     home: Home
@@ -90,6 +91,7 @@ class Settings:
     dagster_home: Path
     scoring_seconds: float = 1800.0
     scoring_megabytes: int = 8192
+    ui: str | None = None
     circumstances: Circumstances = field(default_factory=lambda: Circumstances.from_environment(os.environ))
 
     @classmethod
@@ -109,6 +111,7 @@ class Settings:
             dagster_home=Path(variables.get("DAGSTER_HOME") or home.dagster).absolute(),
             scoring_seconds=_positive(variables, "MODEL_RISK_SCORING_SECONDS", 1800.0),
             scoring_megabytes=int(_positive(variables, "MODEL_RISK_SCORING_MEGABYTES", 8192)),
+            ui=(variables.get("MODEL_RISK_UI") or "").rstrip("/") or None,
             circumstances=Circumstances.from_environment(variables),
         )
 

@@ -16,10 +16,12 @@ from modelrisk.evidence import canonical_bytes, decoded
 from modelrisk.inventory import SUBJECT, Inventory, Taken, inventory_of
 from modelrisk.ledger import Event, EventKind, LedgerReader, LedgerStore, utc_text
 from modelrisk.oversight import (
+    Alert,
     Concern,
     Decided,
     Releases,
     ReviewDay,
+    alerts,
     decisions_of,
     late_reviews,
     moved_aliases,
@@ -87,6 +89,8 @@ class Inventories:
     def take(self) -> Taken:
         """Read registry and directory; note the snapshot in the ledger if it differs from the newest one.
 
+        Grave concerns that began or ended since the last time are noted as alerts, each once.
+
         Raises:
             InvalidDocument: the policy is faulty. A faulty intake is a fault of its model in the snapshot.
             CallerMistake: there is no governance directory.
@@ -110,7 +114,28 @@ class Inventories:
             at=at,
             unless=unchanged,
         )
-        return Taken(snapshot=snapshot, upto=upto, taken_at=at, **counts)
+        taken = Taken(snapshot=snapshot, upto=upto, taken_at=at, **counts)
+        self._note_alerts(taken)
+        return taken
+
+    def _note_alerts(self, taken: Taken) -> None:
+        overview = self.overview(taken)
+        concerns = (*overview.moved, *overview.late)
+        for alert in alerts(concerns, self._ledger.events(EventKind.ALERT)):
+
+            def noted_meanwhile(ledger: LedgerReader, alert: Alert = alert) -> Event | None:
+                newest = ledger.newest(EventKind.ALERT, key=alert.key)
+                is_same = newest is not None and newest.body.get("state") == alert.body["state"]
+                return newest if is_same else None
+
+            self._ledger.append(
+                EventKind.ALERT,
+                subject=alert.subject,
+                key=alert.key,
+                body=alert.body,
+                at=taken.taken_at,
+                unless=noted_meanwhile,
+            )
 
     def newest(self) -> Taken | None:
         """The newest snapshot noted in the ledger, as good as taken now if nothing changed; None without one.

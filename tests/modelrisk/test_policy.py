@@ -7,7 +7,9 @@ from modelrisk.catalogue import shipped_catalogue
 from modelrisk.errors import Fault, InvalidDocument
 from modelrisk.intake import IntakeDocument, intake_from
 from modelrisk.policy import (
+    Audience,
     Direction,
+    News,
     Obligation,
     OnInconclusive,
     Policy,
@@ -244,6 +246,14 @@ LAST = "  - {tier: 3, at_least: {}, because: b}\n"
         (TABLE + "  - {tier: 1, at_least: {materiality: hi}, because: b}\n" + LAST, "tier_table[0].at_least.materiality", 3, "'hi'", "high"),
         (TABLE + "  - {tier: 1, because: b}\n" + LAST, "tier_table[0].at_least", 3, "no `at_least`", "at_least: {}"),
         ("rule: {}\n", "rule", 2, "the unknown key `rule`", "Write `rules`"),
+        ("notify: {risk: {}}\n", "notify.risk.url", 2, "no `url`", "env:RISK_CHANNEL"),
+        ("notify: {risk: {url: 5}}\n", "notify.risk.url", 2, "5", "in quotes"),
+        ("notify: {risk: {url: 'env:'}}\n", "notify.risk.url", 2, "without the name", "environment variable"),
+        ("notify: {risk: {url: 'env:A B'}}\n", "notify.risk.url", 2, "without the name", "environment variable"),
+        ("notify: {risk: {url: risk@example.com}}\n", "notify.risk.url", 2, "no address", "env:NAME"),
+        ("notify: {risk: {url: 'mailto://ann:secret@example.com'}}\n", "notify.risk.url", 2, "a password", "env:NAME"),
+        ("notify: {risk: {url: 'env:A', about: [refusal]}}\n", "notify.risk.about[0]", 2, "'refusal'", "refused"),
+        ("notify: {risk: {url: 'env:A', to: x}}\n", "notify.risk.to", 2, "unknown key", "Remove it"),
     ],
 )  # fmt: skip
 def test_a_wrong_policy_is_explained(text: str, key: str, line: int | None, found: str, remedy: str):
@@ -252,6 +262,21 @@ def test_a_wrong_policy_is_explained(text: str, key: str, line: int | None, foun
     assert line is None or fault.file == "policy.yaml"
     assert found in fault.found
     assert remedy in fault.remedy
+
+
+def test_a_fault_of_an_address_does_not_repeat_the_address():
+    faults = faults_of("notify: {risk: {url: 'mailto://ann:s3cret@example.com'}}\n")
+    assert not any("s3cret" in str(fault) for fault in faults)
+
+
+def test_audiences_hear_of_everything_unless_they_say_otherwise_and_void_no_decision():
+    text = "schema: model-risk/policy@1\nnotify: {risk: {url: 'env:A'}, lending: {url: 'json://h/x', about: [refused], owners: ['team:l']}}\n"
+    policy = policy_from(text, name="policy.yaml", catalogue=CATALOGUE)
+    assert policy.digest == shipped_policy().digest
+    assert policy.audiences == (
+        Audience("risk", "env:A", tuple(News)),
+        Audience("lending", "json://h/x", (News.REFUSED,), ("team:l",)),
+    )
 
 
 def test_a_policy_of_another_version_is_refused():

@@ -15,14 +15,19 @@ from modelrisk.ledger import EventKind, utc_text
 from modelrisk.lineage import Lineage
 from pipelines.requests import MOST_REQUESTS, REGISTRATION
 from pipelines.schedules import due_reviews
+from pipelines.sensors.news import news
 from pipelines.sensors.registry import new_versions
 from pipelines.sensors.releases import automatic_release
+from resources.decision_register import DecisionRegister
 from resources.environments import Circumstances
 from resources.evidence_store import EvidenceStore
 from resources.governance import Governance
 from resources.inventories import Inventories
 from resources.ledger_store import SqliteLedger
+from resources.notifier import Notifier
+from resources.signer import KeyFile
 from tests.fakes import FakeModelRegistry
+from tests.listening import Listener, listening
 from tests.workbench import declare
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
@@ -341,3 +346,155 @@ def test_sensors_and_schedules_start_running_and_requests_carry_their_registrati
     world.tick()
     ((_, names),) = world.instance.get_run_tags([REGISTRATION])
     assert names == {f"loan@1/{int(START.timestamp() * 1000)}"}
+
+
+# --- news ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Told:
+    """The world with audiences, and a sensor that keeps its cursor."""
+
+    world: World
+    listener: Listener
+    cursor: str | None = None
+    environ: dict[str, str] = field(default_factory=dict[str, str])
+
+    def policy(self, **audiences: object) -> None:
+        document = {"schema": "model-risk/policy@1", "notify": audiences}
+        (self.world.root / "governance" / "policy.yaml").write_text(json.dumps(document))
+
+    def tick(self) -> str:
+        signer = KeyFile(self.world.root / "signing.pem")
+        register = DecisionRegister(
+            evidence=EvidenceStore(self.world.root / "evidence"),
+            ledger=self.world.ledger,
+            signer=signer,
+            trusted=lambda: signer.trusted,
+        )
+        context = dg.build_sensor_context(
+            cursor=self.cursor,
+            resources={
+                "governance": self.world.governance,
+                "ledger": self.world.ledger,
+                "register": register,
+                "notifier": Notifier(self.environ, ui="http://127.0.0.1:3000"),
+                "circumstances": self.world.clock,
+            },
+        )
+        result = news(context)
+        assert isinstance(result, dg.SkipReason)
+        self.cursor = context.cursor
+        return result.skip_message or ""
+
+
+@pytest.fixture
+def told(world):
+    with listening() as listener:
+        made = Told(world, listener)
+        made.environ["RISK_CHANNEL"] = listener.url
+        made.policy(risk={"url": "env:RISK_CHANNEL"})
+        made.tick()
+        yield made
+
+
+def test_each_refusal_is_told_once_with_what_to_do(told):
+    told.world.decide("loan@1", at=START, verdict="refused")
+    told.world.decide("loan@2", at=START)
+    assert told.tick() == "`risk` was told of 1"
+    assert told.listener.titles == ["Refused: loan@1"]
+    assert "Ledger entry 1" in told.listener.received[0]["message"]
+    assert "partition=loan%401" in told.listener.received[0]["message"]
+    assert told.tick() == "nothing new to tell"
+
+
+def test_a_service_that_is_down_is_told_later_and_holds_up_nobody_else(told):
+    with listening() as other:
+        other.status = 500
+        told.policy(risk={"url": "env:RISK_CHANNEL"}, lending={"url": other.url})
+        told.tick()
+        told.world.decide("loan@1", at=START, verdict="refused")
+        assert "`lending` could not be told" in told.tick()
+        assert "`lending` waits after 1 failed attempts" in told.tick()
+        assert told.listener.titles == ["Refused: loan@1"]
+        other.status = 200
+        told.world.clock.at[0] += timedelta(minutes=2)
+        told.world.decide("loan@2", at=START, verdict="refused")
+        told.tick()
+        assert other.titles == ["Refused: loan@1", "Refused: loan@2"]
+        assert told.listener.titles == ["Refused: loan@1", "Refused: loan@2"]
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (None, "no environment variable RISK_CHANNEL"),
+        ("nonsense", "no service is known"),
+        ("json://127.0.0.1:9/secret-token", "did not take the message"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_said_without_its_secret(told, address, words):
+    told.environ.pop("RISK_CHANNEL")
+    if address is not None:
+        told.environ["RISK_CHANNEL"] = address
+    told.world.decide("loan@1", at=START, verdict="refused")
+    said = told.tick()
+    assert words in said
+    assert "secret-token" not in said
+
+
+def test_many_at_once_are_one_message(told):
+    for number in range(1, 41):
+        told.world.decide(f"loan@{number}", at=START, verdict="refused")
+    told.tick()
+    assert told.listener.titles == ["40 models need somebody (refused: 40)"]
+
+
+def test_a_moved_alias_and_an_overdue_review_are_told_once_and_again_when_they_come_back(told):
+    world = told.world
+    declare(world.root / "governance", "loan")
+    first, second = world.register("loan", 1), world.register("loan", 2)
+    for version in (first, second):
+        world.decide(version.key, at=datetime(2026, 11, 26, tzinfo=UTC))
+    world.release(first.key)
+
+    def stand(on: ModelVersion) -> None:
+        world.registry.set_alias(on, "champion")
+        world.inventories().take()
+        world.inventories().take()
+        told.tick()
+
+    stand(second)
+    assert told.listener.titles == ["Alias moved without a decision: loan@2"]
+    assert "team:lending" in told.listener.received[0]["message"]
+    assert "`" not in told.listener.received[0]["message"]
+    stand(first)
+    assert len(told.listener.titles) == 1
+    stand(second)
+    assert len(told.listener.titles) == 2
+    world.clock.at[0] += timedelta(days=91)
+    stand(first)
+    assert sorted(told.listener.titles[2:]) == ["Review overdue: loan@1"]
+
+
+@pytest.mark.parametrize("spoil", ["policy.yaml", "directory", "ledger"])
+def test_news_without_policy_directory_or_ledger_waits_and_loses_nothing(told, spoil):
+    told.world.decide("loan@1", at=START, verdict="refused")
+    cursor = told.cursor
+    spoilt = told.world.root / ("ledger.db" if spoil == "ledger" else "governance")
+    aside = told.world.root / "aside"
+    if spoil == "policy.yaml":
+        (spoilt / "policy.yaml").write_text("notify: [")
+    else:
+        spoilt.rename(aside)
+        if spoil == "ledger":
+            spoilt.write_bytes(b"no database")
+    told.tick()
+    assert told.cursor == cursor
+    assert told.listener.titles == []
+    if spoil == "policy.yaml":
+        told.policy(risk={"url": "env:RISK_CHANNEL"})
+    else:
+        aside.replace(spoilt)
+    told.tick()
+    assert told.listener.titles == ["Refused: loan@1"]
