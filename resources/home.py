@@ -24,9 +24,12 @@ concurrency:
   runs:
     max_concurrent_runs: 2
 
-# A run whose process died is failed by its code server; one that died with the whole host stays *started*
-# until its longest time is over. Both are then started again, from the step that did not finish. A step that
-# failed is not: it said why, and would say so again.
+# A run whose process is gone, killed or with the whole host, is failed and started again from the step that
+# did not finish. So is one that takes longer than its longest time. A step that failed is not: it said why,
+# and would say so again. The launcher is for a daemon and runs on one machine.
+run_launcher:
+  module: resources.run_launcher
+  class: OneMachineRunLauncher
 run_monitoring:
   enabled: true
   start_timeout_seconds: 600
