@@ -116,7 +116,7 @@ class DecisionRegister:
         tier = event.body.get("tier")
         blocked_by = None
         with suppress(IntegrityError, Unavailable):
-            record = self._read(event).record
+            record = self.read(event).record
             blocked_by = tuple(control.title for control in record.controls if control.blocks)
         return EarlierDecision(
             sequence=event.seq,
