@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
@@ -26,6 +26,9 @@ from resources.environments import Circumstances, Settings
 from resources.home import Home
 from resources.scorer import Scorer
 from tests.pyfuncs import write_model
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CALIBRATED = "return 1.0 / (1.0 + np.exp(-1.5 * rows['x'].to_numpy()))"
 """P(y = 1 | x), exactly as the data are made."""
@@ -132,6 +135,16 @@ class Bench:
     def declare(self, *, name: str | None = None, **changes: Any) -> Path:
         """Write the model's intake, a tier-1 lending model unless changed."""
         return declare(self.governance, name or self.name, **changes)
+
+    def frame(self, name: str = "evaluation") -> "pd.DataFrame":
+        """The rows of one of the data sets."""
+        import pandas as pd
+
+        return pd.read_parquet(self.data / f"{name}.parquet")
+
+    def put(self, table: "pd.DataFrame", name: str = "evaluation") -> None:
+        """Other rows for one of the data sets."""
+        table.to_parquet(self.data / f"{name}.parquet", index=False)
 
     def write_policy(self, policy: Mapping[str, Any]) -> None:
         text = yaml.safe_dump({"schema": "model-risk/policy@1", **policy})
@@ -296,6 +309,11 @@ def register(
         client.get_registered_model(name)
     made = client.create_model_version(name, f"{run.info.artifact_uri}/model", run.info.run_id)
     return ModelVersion(name, str(made.version))
+
+
+def said(record: DecisionRecord) -> str:
+    """Everything a record gives as a reason."""
+    return " ".join([record.headline, *(control.reason for control in record.controls)])
 
 
 def controls(record: DecisionRecord) -> dict[str, str]:

@@ -193,43 +193,33 @@ def columns(bench: Bench, **changes: object) -> None:
     write_rows(bench.data / "evaluation.parquet", seed=2, **changes)
 
 
-def frame(bench: Bench) -> Any:
-    import pandas as pd
-
-    return pd.read_parquet(bench.data / "evaluation.parquet")
-
-
-def put(bench: Bench, table: Any) -> None:
-    table.to_parquet(bench.data / "evaluation.parquet", index=False)
-
-
 def value_at_the_first_row(bench: Bench, column: str, value: object) -> None:
-    table = frame(bench)
+    table = bench.frame()
     if value is None:
         table[column] = table[column].astype("Int64")
     table.loc[0, column] = value
-    put(bench, table)
+    bench.put(table)
 
 
 UNFIT_DATA = {
-    "empty": (lambda b: put(b, frame(b).head(0)), "no rows", "rows"),
+    "empty": (lambda b: b.put(b.frame().head(0)), "no rows", "rows"),
     "one row": (
-        lambda b: put(b, frame(b).head(1)),
+        lambda b: b.put(b.frame().head(1)),
         "1 evaluation row(s) of the single class",
         "both classes",
     ),
-    "one class": (lambda b: put(b, frame(b)[lambda t: t["y"] == 1]), "single class '1'", "both classes"),
-    "no label column": (lambda b: put(b, frame(b).rename(columns={"y": "Y "})), "no column 'y'", ""),
+    "one class": (lambda b: b.put(b.frame()[lambda t: t["y"] == 1]), "single class '1'", "both classes"),
+    "no label column": (lambda b: b.put(b.frame().rename(columns={"y": "Y "})), "no column 'y'", ""),
     "a null label": (lambda b: value_at_the_first_row(b, "y", None), "1 of 4000 rows", "Remove the rows"),
     "another encoding": (
-        lambda b: put(b, frame(b).assign(y=frame(b)["y"].map({0: "no", 1: "yes"}))),
+        lambda b: b.put(b.frame().assign(y=b.frame()["y"].map({0: "no", 1: "yes"}))),
         "the labels 'no', 'yes'",
         "prediction: classes",
     ),
     "a third class": (lambda b: value_at_the_first_row(b, "y", 2), "the labels '2'", "prediction: classes"),
-    "no feature column": (lambda b: put(b, frame(b).drop(columns="x")), "'x'", ""),
-    "a retyped feature": (lambda b: put(b, frame(b).assign(x="high")), "x", ""),
-    "no sensitive column": (lambda b: put(b, frame(b).drop(columns="sex")), "'sex'", ""),
+    "no feature column": (lambda b: b.put(b.frame().drop(columns="x")), "'x'", ""),
+    "a retyped feature": (lambda b: b.put(b.frame().assign(x="high")), "x", ""),
+    "no sensitive column": (lambda b: b.put(b.frame().drop(columns="sex")), "'sex'", ""),
 }
 
 

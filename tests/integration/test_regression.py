@@ -20,6 +20,7 @@ from tests.workbench import (
     SHUFFLED_PRICING,
     Bench,
     controls,
+    said,
     write_prices,
 )
 
@@ -36,24 +37,10 @@ def declare(bench: Bench, **changes: Any) -> None:
     bench.declare(**{**NUMBERS, **changes})
 
 
-def frame(bench: Bench, name: str = "prices") -> Any:
-    import pandas as pd
-
-    return pd.read_parquet(bench.data / f"{name}.parquet")
-
-
-def put(bench: Bench, table: Any, name: str = "prices") -> None:
-    table.to_parquet(bench.data / f"{name}.parquet", index=False)
-
-
 def reprice(bench: Bench, formula: Any) -> None:
     """Both data sets with other prices."""
     for name in ("prices-before", "prices"):
-        put(bench, frame(bench, name).assign(price=formula), name)
-
-
-def said(record: DecisionRecord) -> str:
-    return " ".join([record.headline, *(control.reason for control in record.controls)])
+        bench.put(bench.frame(name).assign(price=formula), name)
 
 
 def estimate_of(record: DecisionRecord, metric: str) -> Estimate:
@@ -87,7 +74,7 @@ def test_a_good_model_is_reviewed_packed_verified_promoted_and_a_challenger_comp
             assert (metric, cohort) in metrics
     assert {"mae_difference", "mean_error_difference", "mae_ratio"} <= {metric for metric, _ in metrics}
 
-    table = frame(priced)
+    table = priced.frame("prices")
     error = 100.0 + 30.0 * table["x"] - table["price"]
     assert estimate_of(record, "mae").value == pytest.approx(error.abs().mean(), rel=1e-9)
     assert estimate_of(record, "mean_error").value == pytest.approx(error.mean(), rel=1e-9)
@@ -119,8 +106,8 @@ def test_a_model_no_better_than_the_training_median_a_biased_one_and_one_that_mi
     assert controls(naive)["errors_below_naive"] == "failed"
     biased = priced.judge(priced.register(PRICING + " + 12.0")).record
     assert controls(biased)["right_on_average"] == "failed"
-    table = frame(priced)
-    put(priced, table.assign(price=table["price"].where(table["sex"] == "M", 2.5 * table["price"])))
+    table = priced.frame("prices")
+    priced.put(table.assign(price=table["price"].where(table["sex"] == "M", 2.5 * table["price"])), "prices")
     uneven = priced.judge(priced.register(PRICING)).record
     assert controls(uneven)["errors_alike_between_groups"] == "failed"
     assert {naive.exit_code, biased.exit_code, uneven.exit_code} == {ExitCode.REFUSED}
@@ -223,9 +210,9 @@ def test_one_number_a_row_is_read_in_whatever_it_is_wrapped(priced, wrapped):
 
 
 def test_targets_with_outliers_of_a_trillion_are_measured_and_nothing_overflows(priced):
-    table = frame(priced)
+    table = priced.frame("prices")
     table.loc[:4, "price"] = [1e12, -1e12, 1e12, -1e12, 1e12]
-    put(priced, table)
+    priced.put(table, "prices")
     declare(priced, thresholds={"mae": 100.0})
     record = priced.judge(priced.register(PRICING)).record
     assert record.exit_code is ExitCode.REFUSED
@@ -240,7 +227,7 @@ def test_targets_with_outliers_of_a_trillion_are_measured_and_nothing_overflows(
 @pytest.mark.parametrize("scale", [1e-12, 1e150])
 def test_verdicts_do_not_depend_on_the_targets_unit(priced, scale):
     for name in ("prices-before", "prices"):
-        put(priced, frame(priced, name).assign(price=lambda t: t["price"] * scale), name)
+        priced.put(priced.frame(name).assign(price=lambda t: t["price"] * scale), name)
     declare(priced)
     record = priced.judge(priced.register(f"{PRICING.replace('return', 'y =')}\nreturn y * {scale}")).record
     assert record.exit_code is ExitCode.RELEASABLE, record.headline
@@ -265,7 +252,7 @@ def test_a_target_of_which_most_are_zero_is_no_reason_to_fail(priced):
 
 
 def test_a_constant_training_target_leaves_no_scale_and_says_so(priced):
-    put(priced, frame(priced, "prices-before").assign(price=100.0), "prices-before")
+    priced.put(priced.frame("prices-before").assign(price=100.0), "prices-before")
     declare(priced)
     record = priced.judge(priced.register(PRICING)).record
     assert controls(record)["right_on_average"] == "not_evaluable"
@@ -306,7 +293,7 @@ UNFIT_TARGETS = {
 @pytest.mark.parametrize("case", UNFIT_TARGETS)
 def test_targets_that_nothing_can_be_judged_by_are_refused_with_what_to_do(priced, case):
     spoil, found, remedy = UNFIT_TARGETS[case]
-    put(priced, spoil(frame(priced)))
+    priced.put(spoil(priced.frame("prices")), "prices")
     declare(priced)
     record = priced.judge(priced.register(PRICING)).record
     assert record.exit_code is ExitCode.REFUSED, record.headline

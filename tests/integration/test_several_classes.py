@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelrisk.decisions import DecisionRecord, ExitCode, Outcome
+from modelrisk.decisions import ExitCode, Outcome
 from modelrisk.packs import PackVerdict
 from pipelines import runs
 from resources.pack_files import verify_pack_file
@@ -20,6 +20,7 @@ from tests.workbench import (
     SHUFFLED_GRADING,
     Bench,
     controls,
+    said,
     write_grades,
     write_rows,
 )
@@ -42,20 +43,6 @@ def declare(bench: Bench, *, classes: tuple[Any, ...] | None = GRADES, **data: A
             "prediction": {} if classes is None else {"classes": list(classes)},
         }
     )
-
-
-def frame(bench: Bench, name: str = "grades") -> Any:
-    import pandas as pd
-
-    return pd.read_parquet(bench.data / f"{name}.parquet")
-
-
-def put(bench: Bench, table: Any, name: str = "grades") -> None:
-    table.to_parquet(bench.data / f"{name}.parquet", index=False)
-
-
-def said(record: DecisionRecord) -> str:
-    return " ".join([record.headline, *(control.reason for control in record.controls)])
 
 
 # --- the whole way ---------------------------------------------------------------------------------------
@@ -113,7 +100,7 @@ def test_a_limit_on_a_rate_of_one_class_holds_for_every_class(graded):
     # Most rows are of the outer grades and found; the one in the middle is guessed too seldom.
     assert recall.verdict == "failed"
     assert "class 'fair'" in recall.reason
-    table = frame(graded)
+    table = graded.frame("grades")
     right = chances(table["x"]).argmax(axis=1) == [GRADES.index(grade) for grade in table["grade"]]
     accuracy = next(each for each in record.estimates if each.metric == "accuracy" and not each.cohort)
     assert accuracy.value == pytest.approx(right.mean(), rel=1e-9)
@@ -198,7 +185,7 @@ def test_probabilities_named_by_class_are_read_by_name_in_whatever_order(graded)
 
 
 def test_a_class_that_only_the_training_data_has_is_there_once_the_intake_names_the_classes(graded):
-    put(graded, frame(graded)[lambda table: table["grade"] != "fair"])
+    graded.put(graded.frame("grades")[lambda table: table["grade"] != "fair"], "grades")
     declare(graded, classes=None)
     version = graded.register(GRADING)
     undeclared = graded.judge(version).record
@@ -219,7 +206,7 @@ def test_a_class_that_only_the_training_data_has_is_there_once_the_intake_names_
 
 
 def test_a_limit_on_a_class_the_evaluation_data_has_no_row_of_is_not_evaluable_and_refuses(graded):
-    put(graded, frame(graded)[lambda table: table["grade"] != "fair"])
+    graded.put(graded.frame("grades")[lambda table: table["grade"] != "fair"], "grades")
     graded.declare(**{**SEVERAL_CLASSES, "thresholds": {"balanced_accuracy": 0.1}})
     record = graded.judge(graded.register(GRADING)).record
     assert controls(record)["balanced_accuracy_above_floor"] == "not_evaluable"
@@ -230,9 +217,9 @@ def test_a_limit_on_a_class_the_evaluation_data_has_no_row_of_is_not_evaluable_a
 def test_a_class_that_only_the_evaluation_data_has_is_refused_until_it_is_declared_and_then_counts_as_missed(
     graded,
 ):
-    table = frame(graded)
+    table = graded.frame("grades")
     table.loc[:9, "grade"] = "superb"
-    put(graded, table)
+    graded.put(table, "grades")
     declare(graded)
     version = graded.register(GRADING)
     record = graded.judge(version).record
@@ -271,7 +258,7 @@ UNFIT_LABELS = {
 @pytest.mark.parametrize("case", UNFIT_LABELS)
 def test_labels_that_nothing_can_be_judged_by_are_refused_with_what_to_do(graded, case):
     spoil, found, remedy = UNFIT_LABELS[case]
-    put(graded, spoil(frame(graded)))
+    graded.put(spoil(graded.frame("grades")), "grades")
     declare(graded)
     record = graded.judge(graded.register(GRADING)).record
     assert record.exit_code is ExitCode.REFUSED, record.headline
