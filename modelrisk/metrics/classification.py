@@ -333,8 +333,8 @@ def _brier_scores(
         for metric in ("brier", "log_loss"):
             yield not_evaluable(metric, fault, cohort=cohort, confidence=confidence, method="student_mean")
     else:
-        yield _mean("brier", counts.squared_error, 0.0, 1.0, cohort, confidence)
-        yield _mean("log_loss", counts.log_loss, 0.0, LARGEST_LOG_LOSS, cohort, confidence)
+        yield _mean("brier", counts.squared_error.between(0.0, 1.0), cohort, confidence)
+        yield _mean("log_loss", counts.log_loss.between(0.0, LARGEST_LOG_LOSS), cohort, confidence)
     if base_rate is None:
         fault = (
             "the base rate of the training data is unknown, so there is no naive model to compare with; "
@@ -348,17 +348,8 @@ def _brier_scores(
         )
     else:
         ends = base_rate**2, (1.0 - base_rate) ** 2
-        yield _mean("brier_gain", counts.gain, min(ends) - 1.0, max(ends), cohort, confidence)
+        yield _mean("brier_gain", counts.gain.between(min(ends) - 1.0, max(ends)), cohort, confidence)
 
 
-def _mean(
-    metric: str, moments: Moments, lowest: float, highest: float, cohort: Cohort, confidence: float
-) -> Estimate:
-    inputs = {
-        "mean": min(max(moments.mean, lowest), highest),
-        "variance": moments.variance,
-        "n": moments.n,
-        "lowest": lowest,
-        "highest": highest,
-    }
+def _mean(metric: str, inputs: Mapping[str, float], cohort: Cohort, confidence: float) -> Estimate:
     return estimate(metric, "student_mean", inputs, confidence=confidence, cohort=cohort)

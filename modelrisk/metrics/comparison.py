@@ -20,6 +20,7 @@ from modelrisk.metrics.predictions import (
     surveyed,
     whole,
 )
+from modelrisk.metrics.regression import BEYOND_SEEN
 from modelrisk.records import Table
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ MULTICLASS: Mapping[str, str] = {
     "brier_difference": "student_mean",
 }
 REGRESSION: Mapping[str, str] = {
-    "mae_ratio_to_champion": "paired_log_ratio",
-    "mae_difference_to_champion": "student_t",
+    "mae_ratio_to_champion": "paired_ratio",
+    "mae_difference_to_champion": "student_mean",
 }
 
 _QUADRANTS = ("both_right", "only_candidate", "only_reference", "both_wrong")
@@ -138,8 +139,8 @@ def compared_multiclass(
         - column_of_numbers(joined, "reference_squared_error"),
         run=run,
     )
-    n = whole(counts["pairs"]) - whole(counts["theirs_only"])
-    fault = _unpaired(counts, n, whole(counts["pairs"]) - whole(counts["mine_only"]))
+    n = whole(counts["distinct"])
+    fault = _unpaired(counts, n, n)
     if fault is not None or n == 0:
         return _refused(MULTICLASS, fault or "there are no rows; supply some", n, confidence)
     unscored = whole(counts["uncompared"])
@@ -163,7 +164,9 @@ def compared_regression(
     """Compare two regressions row by row.
 
     `mae_ratio_to_champion` is the candidate's mean error size over the champion's on the same rows,
-    `mae_difference_to_champion` the mean per-row difference of error sizes, in the target's units.
+    `mae_difference_to_champion` the mean per-row difference of error sizes, in the target's units. By the
+    triangle inequality that difference is on no row larger than the distance between the two predictions,
+    whatever the label; distances are taken to reach `BEYOND_SEEN` times as far as those seen.
 
     Args:
         candidate: canonical predictions of the candidate.
@@ -175,10 +178,14 @@ def compared_regression(
         The estimates; none is evaluable when the rows or labels of the two tables differ at all.
     """
     joined = _side_by_side(candidate, champion, ("label", "prediction"))
-    label, reference_label = (column_of_numbers(joined, name) for name in ("label", "reference_label"))
+    label, reference_label, prediction, reference_prediction = (
+        column_of_numbers(joined, name)
+        for name in ("label", "reference_label", "prediction", "reference_prediction")
+    )
     rows = joined.mutate(
-        size=(column_of_numbers(joined, "prediction") - label).abs(),
-        reference_size=(column_of_numbers(joined, "reference_prediction") - label).abs(),
+        size=(prediction - label).abs(),
+        reference_size=(reference_prediction - label).abs(),
+        apart=(prediction - reference_prediction).abs(),
         relabelled=~_same(label, reference_label),
     )
     size, reference = column_of_numbers(rows, "size"), column_of_numbers(rows, "reference_size")
@@ -186,6 +193,7 @@ def compared_regression(
     (counts,) = run(
         rows.agg(
             pairs=rows.count(),
+            distinct=rows.row.nunique(),
             mine_only=rows.count(where=rows.reference_row.isnull()),
             theirs_only=rows.count(where=rows.row.isnull()),
             relabelled=rows.count(
@@ -195,36 +203,46 @@ def compared_regression(
             worse=rows.count(where=size > reference),
             size_mean=size.mean(),
             size_variance=size.var(how="pop"),
+            largest=size.max(),
             reference_mean=reference.mean(),
             reference_variance=reference.var(how="pop"),
+            reference_largest=reference.max(),
             joint=size.cov(reference, how="pop"),
             difference_mean=difference.mean(),
             difference_variance=difference.var(how="pop"),
+            apart=column_of_numbers(rows, "apart").max(),
         )
     )
-    n = whole(counts["pairs"]) - whole(counts["theirs_only"])
-    fault = _unpaired(counts, n, whole(counts["pairs"]) - whole(counts["mine_only"]))
+    n = whole(counts["distinct"])
+    fault = _unpaired(counts, n, n)
     if fault is not None or n < 2:
         return _refused(REGRESSION, fault or "there are too few rows; supply more", n, confidence)
     divisor = n / (n - 1)
+    # Models that answer alike on all these rows may differ on others, by as much as errors can be.
+    apart = BEYOND_SEEN * (real(counts["apart"]) or real(counts["largest"]))
     ratio = {
         "mean": real(counts["size_mean"]),
         "variance": real(counts["size_variance"]) * divisor,
+        "highest": BEYOND_SEEN * real(counts["largest"]),
         "reference_mean": real(counts["reference_mean"]),
         "reference_variance": real(counts["reference_variance"]) * divisor,
+        "reference_highest": BEYOND_SEEN * real(counts["reference_largest"]),
         "covariance": real(counts["joint"]) * divisor,
+        "apart": apart,
         "n": n,
     }
     paired = {
         "mean": real(counts["difference_mean"]),
         "variance": real(counts["difference_variance"]) * divisor,
         "n": n,
+        "lowest": -apart,
+        "highest": apart,
     }
     better, worse = whole(counts["better"]), whole(counts["worse"])
     return Comparison(
         (
-            estimate("mae_ratio_to_champion", "paired_log_ratio", ratio, confidence=confidence),
-            estimate("mae_difference_to_champion", "student_t", paired, confidence=confidence),
+            estimate("mae_ratio_to_champion", "paired_ratio", ratio, confidence=confidence),
+            estimate("mae_difference_to_champion", "student_mean", paired, confidence=confidence),
         ),
         (
             {"outcome": "candidate nearer", "rows": better},
@@ -261,6 +279,7 @@ def _quadrants(
     """How the rows pair, who was right, and the moments of a per-row difference."""
     mine_only, theirs_only = joined.reference_row.isnull(), joined.row.isnull()
     rows = joined.select(
+        row=joined.row,
         mine_only=mine_only,
         theirs_only=theirs_only,
         relabelled=~mine_only & ~theirs_only & relabelled,
@@ -279,6 +298,7 @@ def _quadrants(
         rows.agg(
             [
                 rows.count().name("pairs"),
+                rows.row.nunique().name("distinct"),
                 rows.count(where=differences.isnull()).name("uncompared"),
                 differences.mean().name("mean"),
                 differences.var(how="pop").name("variance"),

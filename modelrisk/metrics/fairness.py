@@ -14,7 +14,6 @@ from typing import Generic, TypeVar
 from modelrisk.estimates import Estimate, not_evaluable
 from modelrisk.metrics.classification import LARGEST_GROUPS, Counts, Marginals
 from modelrisk.metrics.intervals import estimate
-from modelrisk.metrics.moments import Moments
 from modelrisk.metrics.regression import Errors, Measured
 
 
@@ -36,9 +35,9 @@ _COMPARISONS = (
 
 
 _ERROR_COMPARISONS = (
-    _Comparison("mae_ratio", "log_ratio", "size"),
-    _Comparison("mae_difference", "welch_difference", "size"),
-    _Comparison("mean_error_difference", "welch_difference", "error"),
+    _Comparison("mae_ratio", "mean_ratio", "size"),
+    _Comparison("mae_difference", "mean_difference", "size"),
+    _Comparison("mean_error_difference", "mean_difference", "error"),
 )
 
 Member = TypeVar("Member", Counts, Errors)
@@ -227,25 +226,20 @@ def _errors_compared(
     baseline: _Named[Errors],
     confidence: float,
 ) -> Estimate:
-    ours, theirs = (_moments(each.member, comparison.rate) for each in (named, baseline))
-    if min(ours.n, theirs.n) < 2:
-        small = named.group if ours.n < 2 else baseline.group
+    if min(named.member.rows, baseline.member.rows) < 2:
+        small = named.group if named.member.rows < 2 else baseline.group
         fault = f"{attribute} = {_named(small)} has a single row; supply more rows of this group"
-        rows = ours.n + theirs.n
+        rows = named.member.rows + baseline.member.rows
         return _not_compared(comparison, attribute, named.group, baseline.group, fault, rows, confidence)
-    inputs = {
-        "mean": ours.mean,
-        "variance": ours.variance,
-        "n": ours.n,
-        "reference_mean": theirs.mean,
-        "reference_variance": theirs.variance,
-        "reference_n": theirs.n,
-    }
+    theirs = {f"reference_{name}": value for name, value in _mean(baseline.member, comparison.rate).items()}
+    inputs = _mean(named.member, comparison.rate) | theirs
     return _estimated(comparison, inputs, attribute, named.group, baseline.group, confidence)
 
 
-def _moments(errors: Errors, which: str) -> Moments:
-    return errors.size if which == "size" else errors.error
+def _mean(errors: Errors, which: str) -> dict[str, float]:
+    if which == "size":
+        return errors.size.between(0.0, errors.reach)
+    return errors.error.between(-errors.reach, errors.reach)
 
 
 def _estimated(

@@ -28,12 +28,10 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             mean_methods.STUDENT_MEAN,
             mean_methods.WALD_NORMAL,
             mean_methods.MACRO_SHARE,
-            error_methods.STUDENT_T,
-            error_methods.POSITIVE_MEAN,
-            error_methods.ROOT_POSITIVE_MEAN,
-            error_methods.WELCH_DIFFERENCE,
-            error_methods.LOG_RATIO,
-            error_methods.PAIRED_LOG_RATIO,
+            mean_methods.ROOT_MEAN,
+            error_methods.MEAN_DIFFERENCE,
+            error_methods.MEAN_RATIO,
+            error_methods.PAIRED_RATIO,
             error_methods.EXPLAINED_SHARE,
         )
     }

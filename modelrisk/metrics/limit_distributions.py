@@ -167,7 +167,7 @@ def quantile_of_sum(first: LimitDistribution, second: LimitDistribution, probabi
 
 
 def quantile_of_ratio(above: LimitDistribution, below: LimitDistribution, probability: float) -> float:
-    """Quantile of the ratio of two independent limit distributions on [0, 1]; `below` has no mass at 0."""
+    """Quantile of the ratio of two independent limit distributions above 0; `below` has no mass at 0."""
     if above.is_point and below.is_point:
         return above.mean / below.mean
     above_is_wide = above.sd * below.mean >= below.sd * above.mean
@@ -182,7 +182,8 @@ def quantile_of_ratio(above: LimitDistribution, below: LimitDistribution, probab
             reached = 1.0 - _averaged(below.probability_below(nodes / at))
         return _probit(reached) - _probit(probability)
 
-    spread = math.hypot(above.sd / above.mean, below.sd / below.mean)
+    # With much less than one expected event the exponential would leave the range of floats.
+    spread = min(math.hypot(above.sd / above.mean, below.sd / below.mean), 10.0)
     guess = above.mean / below.mean * math.exp(_probit(probability) * spread)
     return _root(excess, 0.0, math.inf, guess, step=guess * spread)
 

@@ -8,8 +8,9 @@ import math
 from modelrisk.metrics.limit_distributions import bounded_mean
 from modelrisk.metrics.method import Bounds, Inputs, Method, Size, multiplied, summed
 
-_SINGLE_ROW = "a single row says nothing about variation; supply at least two rows"
-_NEGATIVE_VARIANCE = "the variance is negative; compute the statistics again from the predictions"
+SINGLE_ROW = "a single row says nothing about variation; supply at least two rows"
+NEGATIVE_VARIANCE = "the variance is negative; compute the statistics again from the predictions"
+OUT_OF_RANGE = "the mean lies outside the possible range; compute the statistics again from the predictions"
 
 
 def _no_fault(inputs: Inputs) -> str | None:
@@ -22,17 +23,16 @@ def _census_bounds(inputs: Inputs, confidence: float) -> Bounds:
     return Bounds(inputs["value"], inputs["value"])
 
 
-def _mean_fault(inputs: Inputs) -> str | None:
+def mean_fault(inputs: Inputs) -> str | None:
+    """What is impossible about the inputs of a mean of values in a range."""
     if inputs["n"] < 2:
-        return _SINGLE_ROW
+        return SINGLE_ROW
     if inputs["variance"] < 0:
-        return _NEGATIVE_VARIANCE
-    if not inputs["lowest"] <= inputs["mean"] <= inputs["highest"]:
-        return "the mean lies outside the possible range; compute the statistics again from the predictions"
-    return None
+        return NEGATIVE_VARIANCE
+    return None if inputs["lowest"] <= inputs["mean"] <= inputs["highest"] else OUT_OF_RANGE
 
 
-def _student_mean(inputs: Inputs, confidence: float) -> Bounds:
+def mean_bounds(inputs: Inputs, confidence: float) -> Bounds:
     """The wider of Student's t and the bounded-mean limits (`limit_distributions`).
 
     Student's t alone is badly wrong for skewed values at few rows: a rare large loss that has not been seen
@@ -41,10 +41,8 @@ def _student_mean(inputs: Inputs, confidence: float) -> Bounds:
     it is what n equal values allow: a share 1 − α^(1/n) of other values. It costs about the weight of one
     worst-case row, so it fades as n grows.
     """
-    from scipy import special
-
     n, mean = inputs["n"], inputs["mean"]
-    reach = float(special.stdtrit(n - 1.0, confidence)) * math.sqrt(inputs["variance"] / n)
+    reach = t_quantile(confidence, n - 1.0) * math.sqrt(inputs["variance"] / n)
     lower, upper = bounded_mean(
         mean=mean, variance=inputs["variance"], n=n, lowest=inputs["lowest"], highest=inputs["highest"]
     )
@@ -54,7 +52,35 @@ def _student_mean(inputs: Inputs, confidence: float) -> Bounds:
     )
 
 
-def _rows_size(inputs: Inputs) -> Size:
+def t_quantile(confidence: float, degrees: float) -> float:
+    """The quantile of Student's t."""
+    from scipy import special
+
+    return float(special.stdtrit(degrees, confidence))
+
+
+def _student_mean(inputs: Inputs, confidence: float) -> Bounds:
+    """`mean_bounds`; open in a range of one point, where nothing says how large other values may be."""
+    if inputs["lowest"] == inputs["highest"]:
+        return Bounds(None, None)
+    return mean_bounds(inputs, confidence)
+
+
+def _root_mean(inputs: Inputs, confidence: float) -> Bounds:
+    """The roots of the limits of a mean of squares."""
+    bounds = _student_mean(inputs, confidence)
+    return Bounds(
+        None if bounds.low is None else math.sqrt(bounds.low),
+        None if bounds.high is None else math.sqrt(bounds.high),
+    )
+
+
+def _root_fault(inputs: Inputs) -> str | None:
+    return OUT_OF_RANGE if inputs["lowest"] < 0 else mean_fault(inputs)
+
+
+def rows_size(inputs: Inputs) -> Size:
+    """All rows are one cell."""
     return Size(round(inputs["n"]), inputs["n"])
 
 
@@ -65,19 +91,27 @@ def _macro_fault(inputs: Inputs) -> str | None:
         return "the largest weight of a row is below 1; compute the statistics again from the predictions"
     if not 0 <= inputs["mean"] <= 1 + 1e-9:
         return "a mean of shares is not between 0 and 1; compute the statistics again from the predictions"
-    return _NEGATIVE_VARIANCE if inputs["variance"] < 0 else (None if inputs["n"] > 1 else _SINGLE_ROW)
+    return NEGATIVE_VARIANCE if inputs["variance"] < 0 else (None if inputs["n"] > 1 else SINGLE_ROW)
 
 
 def _macro_share(inputs: Inputs, confidence: float) -> Bounds:
-    """A mean over classes of a share within each class: the mean of weighted rows, bounded by the weights.
+    """A mean over K classes of a share within each class: the mean of weighted rows, bounded by a weight.
 
-    A row counts n / (K · n_k) if it is right and 0 if not, so that the mean over the n rows is the mean over
-    the K classes of their shares. Its limits are those of `student_mean` in [0, largest weight]: they treat
-    the sizes of the classes as chance, which makes them wider than the shares alone would; a class of a few
-    rows, all right, still has the weight of a row not seen.
+    A row counts n / (K · n_k) if it is right and 0 if not, so the mean over the n rows is the mean of the
+    shares. The sizes of the classes are given, so only variation *within* classes is chance: the variance of
+    the mean is Σ p(1 - p) / (n_k - 1) / K², a class of a single row taken about the mean of all. A row not
+    seen may move it by the weight of the smallest class, in either direction: when every row is right, the
+    low bound at 95 % is 1 - 3 / (K n_k), n_k the smallest.
+
+    Taking the sizes for chance as well is up to 3 times as wide when they differ; adding up the exact limits
+    of each class is far too wide for many small ones.
     """
-    bounds = _student_mean({**inputs, "lowest": 0.0, "highest": inputs["weight"]}, confidence)
-    return Bounds(bounds.low, None if bounds.high is None else min(bounds.high, 1.0))
+    weight, mean = inputs["weight"], inputs["mean"]
+    bounds = mean_bounds({**inputs, "lowest": mean - weight, "highest": mean + weight}, confidence)
+    return Bounds(
+        None if bounds.low is None else max(bounds.low, 0.0),
+        None if bounds.high is None else min(bounds.high, 1.0),
+    )
 
 
 def _smallest_class(inputs: Inputs) -> Size:
@@ -130,11 +164,22 @@ CENSUS = Method(
 STUDENT_MEAN = Method(
     name="student_mean",
     names=("mean", "variance", "n", "lowest", "highest"),
-    fault=_mean_fault,
+    fault=mean_fault,
     value=lambda inputs: inputs["mean"],
     bounds=_student_mean,
     scaled=multiplied("n"),
-    size=_rows_size,
+    size=rows_size,
+    rows=summed("n"),
+)
+
+ROOT_MEAN = Method(
+    name="root_mean",
+    names=("mean", "variance", "n", "lowest", "highest"),
+    fault=_root_fault,
+    value=lambda inputs: math.sqrt(inputs["mean"]),
+    bounds=_root_mean,
+    scaled=multiplied("n"),
+    size=rows_size,
     rows=summed("n"),
 )
 

@@ -48,6 +48,16 @@ class Moments:
         """Sample variance, divisor n - 1; 0 for a single row."""
         return self.deviations / (self.n - 1) if self.n > 1 else 0.0
 
+    def between(self, lowest: float, highest: float) -> dict[str, float]:
+        """What the interval methods take of a mean of values in a range, which rounding must not leave."""
+        return {
+            "mean": min(max(self.mean, lowest), highest),
+            "variance": self.variance,
+            "n": self.n,
+            "lowest": lowest,
+            "highest": highest,
+        }
+
 
 NO_ROWS = Moments()
 """Moments of nothing."""

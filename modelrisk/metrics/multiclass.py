@@ -360,13 +360,13 @@ def _macro_precision(marginals: Marginals, confidence: float) -> Iterator[Estima
 
 
 def _macro(metric: str, cells: Sequence[tuple[int, int]], cohort: Cohort, confidence: float) -> Estimate:
-    """The mean over classes of right / rows, as a mean of weighted rows."""
+    """The mean over classes of right / rows, with the variance of the rows within their classes."""
     n, classes = sum(rows for _, rows in cells), len(cells)
     mean = sum(right / rows for right, rows in cells) / classes
-    squares = sum(right * (n / (classes * rows)) ** 2 for right, rows in cells)
+    within = sum(_within(right, rows, mean) / rows for right, rows in cells) / (classes * classes)
     inputs = {
         "mean": mean,
-        "variance": max(squares - n * mean * mean, 0.0) / (n - 1) if n > 1 else 0.0,
+        "variance": n * within,
         "n": n,
         "weight": n / (classes * min(rows for _, rows in cells)),
         "smallest": min(rows for _, rows in cells),
@@ -374,45 +374,51 @@ def _macro(metric: str, cells: Sequence[tuple[int, int]], cohort: Cohort, confid
     return estimate(metric, "macro_share", inputs, confidence=confidence, cohort=cohort)
 
 
+def _within(right: int, rows: int, mean: float) -> float:
+    """Sample variance of the right and wrong of a class; of a single row, about the mean of all classes."""
+    if rows == 1:
+        return (right - mean) ** 2
+    return right * (rows - right) / (rows * (rows - 1.0))
+
+
 def _scores(
     marginals: Marginals, cohort: Cohort, tallies: Tallies, everyone: Tally, confidence: float
 ) -> Iterator[Estimate]:
     fault = marginals.fault or marginals.score_fault
-    gain, naive_fault = _gain(marginals, tallies)
+    naive, naive_fault = _naive(marginals)
+    gain = _gain(naive, tallies)
     for metric, moments, lowest, highest, why in (
         ("log_loss", everyone.log_loss, 0.0, LARGEST_LOG_LOSS, fault),
         ("brier", everyone.squared_error, 0.0, 2.0, fault),
-        ("brier_gain", gain, -2.0, 2.0, fault or naive_fault),
+        ("brier_gain", gain, min(naive.values()) - 2.0, max(naive.values()), fault or naive_fault),
     ):
         if why is not None:
             yield not_evaluable(
                 metric, why, cohort=cohort, n=everyone.rows, confidence=confidence, method="student_mean"
             )
             continue
-        inputs = {
-            "mean": min(max(moments.mean, lowest), highest),
-            "variance": moments.variance,
-            "n": moments.n,
-            "lowest": lowest,
-            "highest": highest,
-        }
+        inputs = moments.between(lowest, highest)
         yield estimate(metric, "student_mean", inputs, confidence=confidence, cohort=cohort)
 
 
-def _gain(marginals: Marginals, tallies: Tallies) -> tuple[Moments, str | None]:
-    """Moments of the naive model's squared error minus the model's; within a class the former is constant."""
+def _naive(marginals: Marginals) -> tuple[Mapping[str, float], str | None]:
+    """Class -> squared error of always answering the class shares of the training data."""
     shares = marginals.training_shares
     if not shares:
-        return Moments(), (
+        return dict.fromkeys(marginals.classes, 0.0), (
             "the class shares of the training data are unknown, so there is no naive model to compare with; "
             "set `data.training` to a readable file"
         )
     squares = sum(share * share for share in shares.values())
+    return {name: squares - 2.0 * shares.get(name, 0.0) + 1.0 for name in marginals.classes}, None
+
+
+def _gain(naive: Mapping[str, float], tallies: Tallies) -> Moments:
+    """Moments of the naive model's squared error, constant within a class, minus the model's."""
     gain = Moments()
     for name, tally in sorted(tallies.items()):
-        naive = squares - 2.0 * shares.get(name, 0.0) + 1.0
-        gain = gain.merged(tally.squared_error.scaled(-1.0).shifted(naive))
-    return gain, None
+        gain = gain.merged(tally.squared_error.scaled(-1.0).shifted(naive[name]))
+    return gain
 
 
 def _of_classes(marginals: Marginals, confidence: float) -> Iterator[Estimate]:

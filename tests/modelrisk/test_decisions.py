@@ -501,8 +501,8 @@ data: {evaluation: e.csv, label: y, sensitive: [sex]}
 """
     intake = intake_from(text, name="models/wages.yaml").intake
     tier = POLICY.tier_of(intake)
-    mean = {"mean": 1.0, "variance": 0.01, "n": 900}
-    ratio = mean | {"reference_mean": 1.0, "reference_variance": 0.01, "reference_n": 900}
+    mean = {"mean": 1.0, "variance": 0.01, "n": 900, "lowest": 0.0, "highest": 2.0}
+    ratio = mean | {f"reference_{name}": value for name, value in mean.items()}
     submission = replace(
         submitted(),
         tier=tier,
@@ -513,7 +513,7 @@ data: {evaluation: e.csv, label: y, sensitive: [sex]}
                 VERSION,
                 NOW,
                 estimates=tuple(
-                    estimate("mae", "positive_mean", mean, confidence=0.95, cohort={"sex": group})
+                    estimate("mae", "student_mean", mean, confidence=0.95, cohort={"sex": group})
                     for group in groups
                 ),
             ),
@@ -524,7 +524,7 @@ data: {evaluation: e.csv, label: y, sensitive: [sex]}
                 estimates=tuple(
                     estimate(
                         "mae_ratio",
-                        "log_ratio",
+                        "mean_ratio",
                         ratio,
                         confidence=0.95,
                         cohort={"sex": group},

@@ -169,8 +169,21 @@ def usable(draw):
     n, m = draw(st.integers(2, 5_000)), draw(st.integers(2, 5_000))
     events, reference = draw(st.integers(0, n)), draw(st.integers(1, m))
     mean, spread = draw(share), draw(share)
-    baseline = {"reference_mean": 0.01 + draw(share), "reference_variance": draw(share)}
-    joint = (2 * draw(share) - 1) * math.sqrt(spread * baseline["reference_variance"])
+    sizes = {"mean": mean, "variance": spread * mean * (3 - mean), "lowest": 0.0, "highest": 3.0}
+    other = 0.01 + draw(share)
+    reference_sizes = {
+        "reference_mean": other,
+        "reference_variance": draw(share) * other * (3 - other),
+        "reference_lowest": 0.0,
+        "reference_highest": 3.0,
+    }
+    joint = 2 * draw(share) - 1
+    paired = {
+        **{name: value for name, value in (sizes | reference_sizes).items() if "lowest" not in name},
+        "covariance": joint * math.sqrt(sizes["variance"] * reference_sizes["reference_variance"]),
+        "apart": 0.5 + draw(share),
+        "n": n,
+    }
     return name, {
         "clopper_pearson": {"events": events, "n": n},
         "melded_ratio": two_groups(events, n, reference, m),
@@ -215,13 +228,11 @@ def usable(draw):
             "weight": 1.0 + m / 1_000,
             "smallest": min(n, m),
         },
-        "student_t": {"mean": 10 * mean - 5, "variance": spread, "n": n},
-        "positive_mean": {"mean": mean, "variance": spread, "n": n},
-        "root_positive_mean": {"mean": mean, "variance": spread, "n": n},
-        "welch_difference": {"mean": mean, "variance": spread, "n": n, **baseline, "reference_n": m + 1},
-        "log_ratio": {"mean": mean, "variance": spread, "n": n, **baseline, "reference_n": m + 1},
-        "paired_log_ratio": {"mean": mean, "variance": spread, "n": n, **baseline, "covariance": joint},
-        "explained_share": {"mean": mean, "variance": spread, "n": n, **baseline, "covariance": joint},
+        "root_mean": {**sizes, "n": n},
+        "mean_difference": {**sizes, "n": n, **reference_sizes, "reference_n": m},
+        "mean_ratio": {**sizes, "n": n, **reference_sizes, "reference_n": m},
+        "paired_ratio": paired,
+        "explained_share": paired,
     }[name]
 
 
