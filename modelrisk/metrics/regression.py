@@ -58,6 +58,7 @@ class Errors:
         gain: of |label - m| - |prediction - label|, m the median of the training target.
         largest: largest |prediction - label|.
         widest: largest (label - mean label of all rows)².
+        apart: largest distance between (prediction - label)² and (label - mean label of all rows)².
         furthest: largest |prediction - m|, which bounds the gain of any row.
     """
 
@@ -69,6 +70,7 @@ class Errors:
     gain: Moments
     largest: float
     widest: float
+    apart: float
     furthest: float
 
     @property
@@ -243,12 +245,13 @@ def _is_finite(column: "ir.FloatingColumn") -> "ir.BooleanColumn":
 
 def _errors(predictions: "ir.Table", *, centre: float, median: float) -> "ir.Table":
     label, prediction = (column_of_numbers(predictions, name) for name in ("label", "prediction"))
-    error = prediction - label
+    error, spread = prediction - label, (label - centre) * (label - centre)
     return predictions.mutate(
         error=error,
         size=error.abs(),
         square=error * error,
-        spread=(label - centre) * (label - centre),
+        spread=spread,
+        apart=cast("ir.FloatingColumn", error * error - spread).abs(),
         gain=(label - median).abs() - error.abs(),
         distance=(prediction - median).abs(),
     )
@@ -268,6 +271,7 @@ def _by_group(
         total=rows.count(),
         largest=columns["size"].max(),
         widest=columns["spread"].max(),
+        apart=column_of_numbers(rows, "apart").max(),
         furthest=column_of_numbers(rows, "distance").max(),
         joint=columns["square"].cov(columns["spread"], how="pop"),
         **summed,
@@ -281,7 +285,7 @@ def _by_group(
             *(Moments.counted(groups[group], name) for name in ("error", "size", "square", "spread")),
             square_and_spread=real(groups[group]["joint"]),
             gain=Moments.counted(groups[group], "gain"),
-            **{name: real(groups[group][name]) for name in ("largest", "widest", "furthest")},
+            **{name: real(groups[group][name]) for name in ("largest", "widest", "apart", "furthest")},
         )
         for group in sorted(groups, key=lambda group: (group is None, group or ""))
     }
@@ -319,15 +323,19 @@ def _of_cohort(measured: Measured, cohort: Cohort, errors: Errors, confidence: f
 
 
 def _explained(errors: Errors) -> dict[str, float]:
-    n, reach, widest = errors.rows, errors.reach, BEYOND_SEEN * BEYOND_SEEN * errors.widest
+    """Squares are taken to be possible half as large again as those seen, not their roots.
+
+    Both means are of the same rows, where a large label tends to raise both: by simulation that is enough.
+    """
+    n = errors.rows
     return {
         "mean": errors.square.mean,
         "variance": errors.square.variance,
-        "highest": reach * reach,
+        "highest": BEYOND_SEEN * errors.largest * errors.largest,
         "reference_mean": errors.spread.mean,
         "reference_variance": errors.spread.variance,
-        "reference_highest": widest,
+        "reference_highest": BEYOND_SEEN * errors.widest,
         "covariance": errors.square_and_spread * n / (n - 1) if n > 1 else 0.0,
-        "apart": max(reach * reach, widest),
+        "apart": BEYOND_SEEN * errors.apart,
         "n": n,
     }
