@@ -218,8 +218,8 @@ def compared_regression(
     if fault is not None or n < 2:
         return _refused(REGRESSION, fault or "there are too few rows; supply more", n, confidence)
     divisor = n / (n - 1)
-    # Models that answer alike on all these rows may differ on others, by as much as errors can be.
-    apart = BEYOND_SEEN * (real(counts["apart"]) or real(counts["largest"]))
+    # Models that answer alike on all these rows may differ on others, by the largest error seen.
+    apart = BEYOND_SEEN * real(counts["apart"]) or real(counts["largest"])
     ratio = {
         "mean": real(counts["size_mean"]),
         "variance": real(counts["size_variance"]) * divisor,

@@ -163,7 +163,9 @@ def estimates(measured: Measured, *, confidence: float) -> tuple[Estimate, ...]:
       bounds of the ratio.
     * `absolute_error_gain`: mean of |y - m| - |y - prediction|, m the median of the *training* target, in
       the target's units. By the triangle inequality no row gains or loses more than |prediction - m|, so
-      this is a mean of bounded values however wild the labels are.
+      this is a mean of bounded values however wild the labels are; answers not seen may lie `BEYOND_SEEN`
+      times as far from m as the furthest one (without that, answers with a long tail pass 6 % of the time
+      at 30 rows).
 
     Args:
         measured: the moments.
@@ -302,7 +304,8 @@ def _of_cohort(measured: Measured, cohort: Cohort, errors: Errors, confidence: f
     if training is None:
         faults = dict.fromkeys(("standardised_mean_error", "absolute_error_gain"), _NO_TRAINING)
     else:
-        made["absolute_error_gain"] = errors.gain.between(-errors.furthest, errors.furthest)
+        furthest = BEYOND_SEEN * errors.furthest
+        made["absolute_error_gain"] = errors.gain.between(-furthest, furthest)
         if training.sd > 0.0:
             scaled = errors.error.scaled(1.0 / training.sd)
             made["standardised_mean_error"] = scaled.between(-reach / training.sd, reach / training.sd)

@@ -10,7 +10,9 @@ from functools import partial
 import numpy as np
 import pytest
 
+from modelrisk.metrics import multiclass
 from modelrisk.metrics.intervals import METHODS
+from modelrisk.metrics.regression import BEYOND_SEEN
 
 CONFIDENCES = (0.95, 0.975, 0.995)
 
@@ -251,6 +253,327 @@ def test_a_model_no_better_than_naive_passes_at_most_alpha_of_the_time(base_rate
         }
         passes += low("student_mean", 0.95, **inputs) >= 0.0
     assert at_most_alpha(passes, rounds)
+
+
+SIZES_OF_TWO = [(15, 15), (5, 60), (2, 40), (1, 20)]
+
+
+def macro(right, rows):
+    """The inputs of a macro rate, from the right and all rows of each class."""
+    cells = [(int(x), int(n)) for x, n in zip(right, rows, strict=True)]
+    return multiclass._macro("balanced_accuracy", cells, {}, 0.95).inputs
+
+
+@pytest.mark.parametrize("sizes", SIZES_OF_TWO)
+@pytest.mark.parametrize(
+    "shares", [(0.5, 0.5), (0.9, 0.9), (0.99, 0.9), (0.7, 0.99), (0.2, 0.95), (0.95, 0.2)]
+)
+def test_a_macro_rate_of_two_classes_at_its_limit_passes_at_most_alpha_of_the_time(sizes, shares):
+    """Every outcome of both classes: nothing is sampled."""
+    limit = sum(shares) / 2
+    weights = np.outer(*(binomial(n, p) for n, p in zip(sizes, shares, strict=True)))
+    for confidence in CONFIDENCES:
+        floor_passes = ceiling_passes = 0.0
+        for right, weight in np.ndenumerate(weights):
+            inputs = macro(right, sizes)
+            if inputs["mean"] > limit:
+                floor_passes += weight * (low("macro_share", confidence, **inputs) >= limit)
+            elif inputs["mean"] < limit:
+                ceiling_passes += weight * (high("macro_share", confidence, **inputs) <= limit)
+        assert floor_passes <= 1 - confidence
+        assert ceiling_passes <= 1 - confidence
+
+
+MANY_CLASSES = {
+    "ten classes of very different size": np.array([300, 150, 100, 75, 60, 50, 40, 30, 20, 10]),
+    "fifty classes, ten of them with one row": np.repeat([1, 2, 5, 50], [10, 10, 10, 20]),
+    "a hundred classes of three rows": np.repeat(3, 100),
+    "five hundred classes of one to four rows": np.repeat([1, 2, 3, 4], [150, 150, 100, 100]),
+    "five hundred classes of twenty rows": np.repeat(20, 500),
+}
+
+
+@pytest.mark.parametrize("sizes", MANY_CLASSES.values(), ids=MANY_CLASSES)
+@pytest.mark.parametrize(
+    "shares", ["alike", "spread", "the smallest bad", "the smallest good", "nearly all right"]
+)
+def test_a_macro_rate_of_many_classes_at_its_floor_passes_at_most_alpha_of_the_time(sizes, shares):
+    rng = np.random.default_rng([len(sizes), len(shares)])
+    smallest = sizes == sizes.min()
+    share = {
+        "alike": np.full(len(sizes), 0.8),
+        "spread": np.linspace(0.05, 0.95, len(sizes)),
+        "the smallest bad": np.where(smallest, 0.3, 0.99),
+        "the smallest good": np.where(smallest, 0.99, 0.8),
+        "nearly all right": np.full(len(sizes), 0.99),
+    }[shares]
+    rounds, passes = 1_000, 0
+    for right in rng.binomial(sizes, share, (rounds, len(sizes))):
+        inputs = macro(right, sizes)
+        passes += low("macro_share", 0.95, **inputs) >= share.mean()
+    assert at_most_alpha(passes, rounds)
+
+
+# --- errors of a regression ------------------------------------------------------------------------------
+
+
+def errors_of(shape, rng, size):
+    """Errors of a known mean size and mean square."""
+    if shape == "normal":
+        return rng.normal(size=size), math.sqrt(2 / math.pi), 1.0
+    if shape == "laplace":
+        return rng.laplace(size=size), 1.0, 2.0
+    if shape == "t, 5 degrees":
+        return rng.standard_t(5, size), 0.949, 5 / 3
+    if shape == "t, 3 degrees":
+        return rng.standard_t(3, size), 2 * math.sqrt(3) / math.pi, 3.0
+    if shape == "log-normal":
+        return rng.choice([-1, 1], size) * rng.lognormal(size=size), math.exp(0.5), math.exp(2.0)
+    often, times = {"5 % ten times as large": (0.05, 10), "1 % thirty times as large": (0.01, 30)}[shape]
+    wild = np.where(rng.random(size) < often, times, 1)
+    mean = math.sqrt(2 / math.pi) * (1 - often + often * times)
+    return wild * rng.normal(size=size), mean, 1 - often + often * times**2
+
+
+def bounded(values, lowest, highest):
+    variance = values.var(ddof=1)
+    return {
+        "mean": values.mean(),
+        "variance": variance,
+        "n": len(values),
+        "lowest": lowest,
+        "highest": highest,
+    }
+
+
+def reach_of(errors):
+    return BEYOND_SEEN * np.abs(errors).max()
+
+
+@pytest.mark.parametrize("n", [30, 100, 1_000])
+@pytest.mark.parametrize("shape", ["normal", "laplace", "t, 5 degrees", "t, 3 degrees", "log-normal"])
+def test_a_mean_absolute_error_at_its_ceiling_passes_at_most_alpha_of_the_time(n, shape):
+    rng = np.random.default_rng([n, len(shape)])
+    rounds, passes, t_passes = 2_000, 0, 0
+    samples, mean, _ = errors_of(shape, rng, (rounds, n))
+    for errors in samples:
+        inputs = bounded(np.abs(errors), 0.0, reach_of(errors))
+        passes += high("student_mean", 0.95, **inputs) <= mean
+        t_passes += inputs["mean"] + t_reach(inputs, 0.95) <= mean
+    assert at_most_alpha(passes, rounds)
+    if shape in ("t, 3 degrees", "log-normal") and n <= 100:
+        assert not at_most_alpha(t_passes, rounds)
+
+
+def t_reach(inputs, confidence):
+    from scipy.special import stdtrit
+
+    return stdtrit(inputs["n"] - 1, confidence) * math.sqrt(inputs["variance"] / inputs["n"])
+
+
+@pytest.mark.parametrize("n", [30, 100, 1_000])
+@pytest.mark.parametrize("shape", ["normal", "laplace", "t, 5 degrees"])
+def test_a_root_mean_square_at_its_ceiling_passes_at_most_alpha_of_the_time(n, shape):
+    rng = np.random.default_rng([n, len(shape), 2])
+    rounds, passes, t_passes = 2_000, 0, 0
+    samples, _, square = errors_of(shape, rng, (rounds, n))
+    for errors in samples:
+        inputs = bounded(errors**2, 0.0, reach_of(errors) ** 2)
+        passes += high("root_mean", 0.95, **inputs) <= math.sqrt(square)
+        t_passes += inputs["mean"] + t_reach(inputs, 0.95) <= square
+    assert at_most_alpha(passes, rounds)
+    if n <= 100:
+        assert not at_most_alpha(t_passes, rounds)
+
+
+@pytest.mark.parametrize(
+    ("metric", "shape", "n"),
+    [
+        ("mae", "1 % thirty times as large", 100),
+        ("mae", "5 % ten times as large", 30),
+        ("rmse", "log-normal", 30),
+        ("rmse", "t, 3 degrees", 100),
+        ("rmse", "5 % ten times as large", 100),
+    ],
+)
+def test_gross_errors_that_so_few_rows_do_not_show_are_beyond_every_method(metric, shape, n):
+    """Said in the docs: that it stops being said should be noticed."""
+    rng = np.random.default_rng([n, len(shape), len(metric)])
+    rounds, passes = 1_000, 0
+    samples, mean, square = errors_of(shape, rng, (rounds, n))
+    for errors in samples:
+        if metric == "mae":
+            inputs = bounded(np.abs(errors), 0.0, reach_of(errors))
+            passes += high("student_mean", 0.95, **inputs) <= mean
+        else:
+            inputs = bounded(errors**2, 0.0, reach_of(errors) ** 2)
+            passes += high("root_mean", 0.95, **inputs) <= math.sqrt(square)
+    assert not at_most_alpha(passes, rounds)
+
+
+@pytest.mark.parametrize("n", [30, 100, 1_000])
+@pytest.mark.parametrize("shape", ["normal", "exponential", "log-normal"])
+def test_a_bias_at_its_limit_passes_at_most_alpha_of_the_time(n, shape):
+    """Skewed errors of mean 0; the side of the long tail is the one where Student's t errs."""
+    rng = np.random.default_rng([n, len(shape), 3])
+    rounds, above, below = 2_000, 0, 0
+    size = (rounds, n)
+    samples = {
+        "normal": rng.normal(size=size),
+        "exponential": rng.exponential(size=size) - 1.0,
+        "log-normal": rng.lognormal(size=size) - math.exp(0.5),
+    }[shape]
+    for errors in samples:
+        inputs = bounded(errors, -reach_of(errors), reach_of(errors))
+        bounds = METHODS["student_mean"].bounds(inputs, 0.95)
+        above += bounds.low >= 0.0
+        below += bounds.high <= 0.0
+    assert at_most_alpha(above, rounds)
+    assert at_most_alpha(below, rounds)
+
+
+def distance(answer):
+    """E|y - answer| of a standard normal y."""
+    from scipy.special import ndtr
+
+    return math.sqrt(2 / math.pi) * np.exp(-(answer**2) / 2) + answer * (2 * ndtr(answer) - 1)
+
+
+def gains_of(kind, rng, size):
+    """Gains over the median 0 of normal labels, how far answers reach, and the gain in the long run."""
+    from scipy.stats import norm
+
+    y, x = rng.normal(size=(2, *size))
+    naive = distance(0.0)
+    if kind == "answers that know nothing":
+        answers, truth = np.full(size, 0.5) * np.sign(x), naive - distance(0.5)
+    elif kind == "answers with a long tail":
+        answers = 0.3 * np.exp(1.2 * x)
+        truth = naive - norm.expect(lambda x: distance(0.3 * np.exp(1.2 * x)), lb=-8, ub=8)
+    else:
+        # Half of the label mostly; 5 now and then, so often that nothing is gained in the long run.
+        often = 0.5 * naive / (0.5 * naive + distance(5.0) - naive)
+        answers, truth = np.where(rng.random(size) < often, 5.0, y / 2), 0.0
+    return np.abs(y) - np.abs(y - answers), BEYOND_SEEN * np.abs(answers).max(axis=1), truth
+
+
+@pytest.mark.parametrize("n", [30, 100, 1_000])
+@pytest.mark.parametrize(
+    "kind", ["answers that know nothing", "answers with a long tail", "now and then far off"]
+)
+def test_a_gain_over_the_median_at_its_floor_passes_at_most_alpha_of_the_time(n, kind):
+    rng = np.random.default_rng([n, len(kind)])
+    rounds, passes = 2_000, 0
+    gains, reaches, truth = gains_of(kind, rng, (rounds, n))
+    for gain, reach in zip(gains, reaches, strict=True):
+        passes += low("student_mean", 0.95, **bounded(gain, -reach, reach)) >= truth
+    if kind == "now and then far off" and n == 30:
+        # One sample in twelve has no such answer, and nothing in it warns of one.
+        assert passes / rounds == pytest.approx(0.08, abs=0.02)
+    else:
+        assert at_most_alpha(passes, rounds)
+
+
+@pytest.mark.parametrize(("n", "reference_n"), [(30, 30), (30, 300), (300, 30)])
+@pytest.mark.parametrize("shape", ["normal", "laplace", "log-normal"])
+def test_errors_of_two_groups_at_a_limit_pass_at_most_alpha_of_the_time(n, reference_n, shape):
+    rng = np.random.default_rng([n, reference_n, len(shape)])
+    rounds, above, below, apart = 400, 0, 0, 0
+    ours, mean, _ = errors_of(shape, rng, (rounds, n))
+    theirs, _, _ = errors_of(shape, rng, (rounds, reference_n))
+    for mine, other in zip(1.25 * ours, theirs, strict=True):
+        reference = bounded(np.abs(other), 0.0, reach_of(other))
+        inputs = bounded(np.abs(mine), 0.0, reach_of(mine)) | {
+            f"reference_{name}": value for name, value in reference.items()
+        }
+        ratio = inputs["mean"] / inputs["reference_mean"]
+        if ratio > 1.25:
+            above += low("mean_ratio", 0.95, **inputs) >= 1.25
+        else:
+            below += high("mean_ratio", 0.95, **inputs) <= 1.25
+        if inputs["mean"] - inputs["reference_mean"] < 0.25 * mean:
+            apart += high("mean_difference", 0.95, **inputs) <= 0.25 * mean
+    assert at_most_alpha(above, rounds)
+    assert at_most_alpha(below, rounds)
+    assert at_most_alpha(apart, rounds)
+
+
+@pytest.mark.parametrize("n", [30, 100, 1_000])
+@pytest.mark.parametrize("kind", ["normal labels", "labels of t, 3 degrees", "answers of their own"])
+def test_errors_larger_than_the_champions_by_the_margin_pass_at_most_alpha_of_the_time(n, kind):
+    """Both models miss what cannot be known of the label; the candidate a little more beside it."""
+    rng = np.random.default_rng([n, len(kind)])
+
+    def pair(size):
+        unknown = rng.standard_t(3, size) if "t, 3" in kind else rng.normal(size=size)
+        if kind == "answers of their own":
+            return 1.05 * rng.normal(size=size), rng.normal(size=size)
+        return unknown + 0.6 * rng.normal(size=size), unknown + 0.5 * rng.normal(size=size)
+
+    ours, theirs = (np.abs(errors).mean() for errors in pair(2_000_000))
+    ratio, difference = (
+        (1.05, 0.05 * math.sqrt(2 / math.pi)) if "own" in kind else (ours / theirs, ours - theirs)
+    )
+    rounds, passes, apart_passes = 1_000, 0, 0
+    for mine, other in zip(*pair((rounds, n)), strict=True):
+        size, reference = np.abs(mine), np.abs(other)
+        apart = BEYOND_SEEN * np.abs(mine - other).max()
+        inputs = paired(size, reference, reach_of(mine), reach_of(other), apart)
+        passes += high("paired_ratio", 0.95, **inputs) <= ratio
+        apart_passes += high("student_mean", 0.95, **bounded(size - reference, -apart, apart)) <= difference
+    assert at_most_alpha(passes, rounds)
+    assert at_most_alpha(apart_passes, rounds)
+
+
+def paired(values, reference, highest, reference_highest, apart):
+    return {
+        "mean": values.mean(),
+        "variance": values.var(ddof=1),
+        "highest": highest,
+        "reference_mean": reference.mean(),
+        "reference_variance": reference.var(ddof=1),
+        "reference_highest": reference_highest,
+        "covariance": np.cov(values, reference)[0, 1],
+        "apart": apart,
+        "n": len(values),
+    }
+
+
+@pytest.mark.parametrize("n", [30, 100, 1_000])
+@pytest.mark.parametrize(
+    "kind", ["half explained", "nine tenths explained", "worse than the mean", "log-normal labels"]
+)
+def test_an_explained_share_at_its_limit_passes_at_most_alpha_of_the_time(n, kind):
+    rng = np.random.default_rng([n, len(kind)])
+    rounds, above, below = 1_000, 0, 0
+    x, noise = rng.normal(size=(2, rounds, n))
+    if kind == "log-normal labels":
+        y, answers = np.exp(x + 0.3 * noise), np.exp(x)
+        # Moments of log-normal variables: E[(y - e^x)²] and Var(y), y = e^x e^(0.3 noise).
+        square = math.e**2 * (math.exp(0.18) - 2 * math.exp(0.045) + 1)
+        truth = 1 - square / (math.exp(2 * 1.09) - math.exp(1.09))
+    else:
+        sd, answers, truth = {
+            "half explained": (1.0, x, 0.5),
+            "nine tenths explained": (1 / 3, x, 0.9),
+            "worse than the mean": (1.0, -0.1 * x, None),
+        }[kind]
+        y = x + sd * noise
+        truth = 1 - (1.1**2 + 1) / 2 if truth is None else truth
+    for label, answer in zip(y, answers, strict=True):
+        square, spread = (label - answer) ** 2, (label - label.mean()) ** 2
+        inputs = paired(
+            square,
+            spread,
+            BEYOND_SEEN * square.max(),
+            BEYOND_SEEN * spread.max(),
+            BEYOND_SEEN * np.abs(square - spread).max(),
+        )
+        bounds = METHODS["explained_share"].bounds(inputs, 0.95)
+        above += bounds.low is not None and bounds.low >= truth
+        below += bounds.high is not None and bounds.high <= truth
+    assert at_most_alpha(above, rounds)
+    assert at_most_alpha(below, rounds)
 
 
 def test_exact_intervals_cover_at_least_nominally_and_the_others_nearly():
