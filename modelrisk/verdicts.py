@@ -272,7 +272,8 @@ def _reason(limits: Limits, verdict: Verdict, cells: Sequence[Cell]) -> str:
         binding = sorted(binding, key=lambda cell: math.inf if cell.margin is None else cell.margin)[:1]
     shown = [_sentence(limits, cell) for cell in binding[:5]]
     if len(binding) > len(shown):
-        shown.append(f"and {len(binding) - len(shown)} more cohorts")
+        kind = "cohorts" if binding[0].estimate.outcome is None else "classes"
+        shown.append(f"and {len(binding) - len(shown)} more {kind}")
     return "; ".join(shown)
 
 

@@ -4,7 +4,7 @@ The errors of a regression have no known range, and no interval holds for means 
 (Bahadur & Savage 1956): a gross error of one row in a thousand cannot be known from a hundred rows. What can
 be had is an honest bound for errors like those seen. So a range is assumed that reaches half as far again as
 the largest one seen (`regression.BEYOND_SEEN`), and everything rests on limits of means of values in a range
-(`mean_methods`), for which Student's t is not enough: with skewed errors it passes 7 to 15 % at a ceiling at
+(`mean_methods`), for which Student's t is not enough: it passes 8 to 16 % at the ceiling of an MAE at
 30 rows. What that is worth was simulated: `docs/verdicts.md`, "What was measured".
 
 What does not belong here: means themselves (`mean_methods`), and which range a metric has (`regression`).

@@ -123,6 +123,41 @@ def test_holm_steps_down_after_a_rejection():
     assert [cell.verdict for cell in judge(limit, [strong, weak]).cells] == [Verdict.FAILED] * 2
 
 
+def of_class(name, events, n):
+    inputs = {"events": events, "n": n}
+    return estimate("precision", "clopper_pearson", inputs, confidence=0.95, outcome=name)
+
+
+def test_every_class_is_a_member_of_its_own_although_all_are_about_all_rows():
+    good, bad = of_class("a", 990, 1000), of_class("b", 10, 1000)
+    judgement = judge(Limits(floor=0.5), [good, bad])
+    assert [cell.verdict for cell in judgement.cells] == [Verdict.PASSED, Verdict.FAILED]
+    assert "class 'b'" in judgement.reason
+    assert "class 'a'" not in judgement.reason
+
+
+def test_holm_counts_every_class():
+    member = of_class("a", 40, 100)
+    high = bounds_at(member, 0.95).high
+    assert high is not None
+    limit = Limits(floor=high + 1e-6)
+    assert judge(limit, [member]).verdict is Verdict.FAILED
+    others = [of_class(f"b{index}", 2000, 2000) for index in range(11)]
+    assert judge(limit, [member, *others]).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_class_without_a_rate_is_named_and_never_helps():
+    lost = not_evaluable("precision", "the model never predicts 'c'", outcome="c")
+    judgement = judge(Limits(floor=0.5), [of_class("a", 990, 1000), lost])
+    assert judgement.verdict is Verdict.NOT_EVALUABLE
+    assert "class 'c'" in judgement.reason
+
+
+def test_of_many_classes_the_first_five_are_named():
+    judgement = judge(Limits(floor=0.5), [of_class(f"c{index}", 10, 1000) for index in range(9)])
+    assert judgement.reason.endswith("and 4 more classes")
+
+
 def test_a_cell_below_the_minimum_is_inconclusive_however_good_or_bad_it_looks():
     limit = Limits(floor=0.5, minimum_rows=200)
     for events in (0, 100):

@@ -120,3 +120,36 @@ def test_ties_stay_in_one_bin_of_the_reliability_curve(engine):
 
 def test_without_scores_there_is_no_reliability_curve(engine):
     assert curve(engine, [0, 1], [0.5, math.nan]) == ()
+
+
+def summed(rows):
+    made = calibration.summary(tuple({"n": n, "mean_score": s, "observed_rate": r} for n, s, r in rows))
+    return {row["measure"].split(" (")[0]: row["value"] for row in made}
+
+
+def test_the_expected_calibration_error_by_hand():
+    """Bins of 60 and 40 rows, 10 points too low and 20 too high; chance takes r(1 - r)/(n - 1) off."""
+    found = summed([(60, 0.3, 0.4), (40, 0.9, 0.7)])
+    assert found["expected calibration error"] == pytest.approx(0.6 * 0.1 + 0.4 * 0.2)
+    assert found["largest calibration error"] == pytest.approx(0.2)
+    square = 0.6 * (0.01 - 0.4 * 0.6 / 59) + 0.4 * (0.04 - 0.7 * 0.3 / 39)
+    assert found["debiased"] == pytest.approx(math.sqrt(square))
+
+
+def test_what_chance_alone_gives_is_taken_off_so_that_a_calibrated_model_shows_none():
+    """Ten bins of 20 rows: the plain error is 7 points for nothing, the debiased square 0 on average."""
+    rng = np.random.default_rng(4)
+    scores = np.linspace(0.05, 0.95, 10)
+    plain, squares = [], []
+    for _ in range(2_000):
+        rates = rng.binomial(20, scores) / 20
+        found = summed([(20, s, r) for s, r in zip(scores, rates, strict=True)])
+        plain.append(found["expected calibration error"])
+        squares.append(np.mean((scores - rates) ** 2 - rates * (1 - rates) / 19))
+        assert found["debiased"] == pytest.approx(math.sqrt(max(squares[-1], 0.0)), abs=1e-9)
+    assert np.mean(plain) > 0.06
+    assert np.mean(squares) == pytest.approx(0.0, abs=4 * np.std(squares) / math.sqrt(2_000))
+
+
+def test_an_empty_curve_has_no_summary():
+    assert calibration.summary(()) == ()

@@ -576,6 +576,41 @@ def test_an_explained_share_at_its_limit_passes_at_most_alpha_of_the_time(n, kin
     assert at_most_alpha(below, rounds)
 
 
+def recalibrated(x, y, start):
+    """Slope and its standard error of the logistic regression of y on x, by Newton from the truth."""
+    intercept, slope = 0.0, start
+    for _ in range(25):
+        p = 1 / (1 + np.exp(-(intercept + slope * x)))
+        weight = p * (1 - p)
+        gradient = np.array([(y - p).sum(), ((y - p) * x).sum()])
+        mixed = (weight * x).sum()
+        information = np.array([[weight.sum(), mixed], [mixed, (weight * x * x).sum()]])
+        step = np.linalg.solve(information, gradient)
+        intercept, slope = intercept + step[0], slope + step[1]
+    return slope, math.sqrt(np.linalg.inv(information)[1, 1])
+
+
+@pytest.mark.parametrize(("n", "centre"), [(100, 0.0), (120, -1.2), (300, -1.8)])
+@pytest.mark.parametrize("limit", [0.67, 1.5])
+def test_a_calibration_slope_at_its_limit_passes_nearly_alpha_of_the_time(n, centre, limit):
+    """Large-sample theory: 4.6 to 5.3 % in longer runs, from 20 events on, which the rule demands."""
+    rng = np.random.default_rng([n, round(100 * limit)])
+    judged, passes = 0, 0
+    for _ in range(1_500):
+        x = centre + 1.2 * rng.normal(size=n)
+        y = rng.random(n) < 1 / (1 + np.exp(-limit * x))
+        events = min(y.sum(), n - y.sum())
+        if events < 20:
+            continue
+        slope, error = recalibrated(x, y, limit)
+        inputs = {"value": slope, "standard_error": error, "n": n, "events": events}
+        bounds = METHODS["wald_normal"].bounds(inputs, 0.95)
+        judged += 1
+        passes += bounds.low >= limit if limit < 1 else bounds.high <= limit
+    assert judged > 500
+    assert passes / judged <= 0.07
+
+
 def test_exact_intervals_cover_at_least_nominally_and_the_others_nearly():
     """Two-sided 95 % coverage: each bound at 97.5 %."""
     rng = np.random.default_rng(95)
