@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import dagster as dg
 
-from modelrisk.decisions import DecisionRecord
+from modelrisk.decisions import DecisionRecord, binding_estimate
 from modelrisk.documents.card.stage_tables import AS_EXPECTED, named_table
-from modelrisk.documents.decision_report import as_rows, binding_estimate
+from modelrisk.documents.decision_report import as_rows
 from modelrisk.documents.pictures import intervals, pictures
 from modelrisk.estimates import Estimate, described_cohort
 from modelrisk.evidence import digest_of

@@ -9,8 +9,8 @@ What does not belong here: judging (`modelrisk.verdicts`) and which checks exist
 import dagster as dg
 
 from assets.materializations import Shown, estimates_table, short
-from modelrisk.decisions import ControlResult
-from modelrisk.documents.decision_report import binding_estimate, gate_row
+from modelrisk.decisions import ControlResult, binding_estimate
+from modelrisk.documents.decision_report import gate_row
 from modelrisk.documents.pictures import intervals
 from modelrisk.verdicts import Verdict
 

@@ -10,6 +10,7 @@ What does not belong here: rendering (`modelrisk.documents`), signing (`modelris
 decision is kept (`modelrisk.ledger`).
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
@@ -328,6 +329,32 @@ def _rule_view(obligation: Obligation) -> RuleView:
 
 
 _MEASURED_OF_EVERY_GROUP = frozenset({"selection_rate", "accuracy", "mae"})
+
+
+def binding_estimate(control: ControlResult) -> Estimate | None:
+    """The member of a control's family that decided.
+
+    One without a value if that made the control not evaluable, else the one with the smallest margin.
+    """
+    if not control.estimates:
+        return None
+    broken = [estimate for estimate in control.estimates if not estimate.is_evaluable]
+    if broken and control.verdict is Verdict.NOT_EVALUABLE:
+        return broken[0]
+    sound = [estimate for estimate in control.estimates if estimate.is_evaluable]
+    return min(sound or broken, key=lambda estimate: _distance(control, estimate))
+
+
+def _distance(control: ControlResult, estimate: Estimate) -> float:
+    rule = control.rule
+    if rule is None:
+        return 0.0
+    distances = [math.inf]
+    if rule.floor is not None:
+        distances.append(-math.inf if estimate.low is None else estimate.low - rule.floor)
+    if rule.ceiling is not None:
+        distances.append(-math.inf if estimate.high is None else rule.ceiling - estimate.high)
+    return min(distances)
 
 
 # --- deciding --------------------------------------------------------------------------------------------

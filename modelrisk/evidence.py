@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn, Self, TypeAlias, TypeVar, cast
 from modelrisk.errors import IntegrityError, ModelRiskError
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
@@ -104,13 +104,33 @@ def decoded(cls: type[T], data: bytes) -> T:
         value = cast("T", _adapter(cls).validate_json(json.dumps(plain), strict=True))
         lost = _lost(plain, parsed(canonical_bytes(value)), place="")
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise _misfit(name, faults) from error
+        raise _misfit(name, _in_words(error)) from error
     except (ModelRiskError, RecursionError) as error:
         raise _misfit(name, str(error)) from error
     if lost is not None:
         raise _misfit(name, f"`{lost}` would be lost")
     return value
+
+
+def viewed(cls: type[T], data: bytes) -> T:
+    """A part of what is written in canonical JSON: `cls` names the keys to be read, others are passed over.
+
+    For reading much of which little is needed, from bytes that were verified as they are. Whatever is to be
+    written again is read with `decoded`.
+
+    Args:
+        cls: the dataclass to build; each of its keys must be there, of the right type.
+        data: JSON.
+
+    Raises:
+        IntegrityError: the bytes are not JSON or do not fit `cls`.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return cast("T", _adapter(cls).validate_json(data, strict=True))
+    except ValidationError as error:
+        raise _misfit(getattr(cls, "__name__", str(cls)), _in_words(error)) from error
 
 
 def digest(data: bytes) -> str:
@@ -226,6 +246,10 @@ def _adapter(cls: type[object]) -> "TypeAdapter[object]":
     from pydantic import TypeAdapter
 
     return TypeAdapter(cls)
+
+
+def _in_words(error: "ValidationError") -> str:
+    return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
 
 
 def _misfit(name: str, reason: str) -> IntegrityError:

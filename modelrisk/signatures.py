@@ -212,7 +212,11 @@ def signer_ids(envelope: bytes) -> tuple[str, ...]:
     Raises:
         IntegrityError: not a DSSE envelope.
     """
-    match parsed(envelope):
+    return _signer_ids(parsed(envelope))
+
+
+def _signer_ids(envelope: Json) -> tuple[str, ...]:
+    match envelope:
         case {"payload": str(), "payloadType": str(), "signatures": [_, *_] as signatures}:
             return tuple(map(_named_key, signatures))
         case _:
@@ -225,7 +229,7 @@ def unverified_payload(envelope: bytes) -> bytes:
     Raises:
         IntegrityError: not a DSSE envelope.
     """
-    return _opened(envelope).payload
+    return _opened(parsed(envelope)).payload
 
 
 def is_canonical_envelope(envelope: bytes) -> bool:
@@ -234,7 +238,7 @@ def is_canonical_envelope(envelope: bytes) -> bool:
     Raises:
         IntegrityError: not a DSSE envelope.
     """
-    return canonical_bytes(_opened(envelope).to_dict()) == envelope
+    return canonical_bytes(_opened(parsed(envelope)).to_dict()) == envelope
 
 
 def verified_payload(
@@ -257,8 +261,9 @@ def verified_payload(
         SSlibKey,  # pyright: ignore[reportPrivateImportUsage] - documented, but left out of __all__
     )
 
-    named = signer_ids(envelope)
-    sealed = _opened(envelope)
+    plain = parsed(envelope)
+    named = _signer_ids(plain)
+    sealed = _opened(plain)
     candidates = [key for key in trusted.keys if key.key_id in named]
     if not candidates:
         raise UntrustedSigner(
@@ -291,13 +296,13 @@ def verified_statement(envelope: bytes, trusted: TrustedKeys, *, predicate_type:
     return statement_from(verified_payload(envelope, trusted), predicate_type=predicate_type)
 
 
-def _opened(envelope: bytes) -> "Envelope":
+def _opened(envelope: Json) -> "Envelope":
     from securesystemslib.dsse import Envelope
 
-    signer_ids(envelope)
+    _signer_ids(envelope)
     try:
-        # `from_dict` empties the mapping it is given; `parsed` made this one for it alone.
-        return Envelope.from_dict(cast("dict[str, object]", parsed(envelope)))
+        # `from_dict` empties the mapping it is given.
+        return Envelope.from_dict(dict(cast("Mapping[str, object]", envelope)))
     except (ValueError, KeyError, TypeError) as error:
         raise _no_envelope(str(error)) from error
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from assets import documentation, evaluation, inventory, release, validation
+from assets import documentation, evaluation, inventory, portfolio, release, validation
 from checks import inventory as inventory_checks
+from checks import portfolio as portfolio_checks
 from checks import release as release_checks
 from checks.stages import stage_checks
 from modelrisk.catalogue import shipped_catalogue
@@ -31,9 +32,9 @@ def build_defs(*, resources: Mapping[str, object]) -> dg.Definitions:
     Args:
         resources: what the assets and checks ask for by name; see `resources.assembly`.
     """
-    stages = [inventory, validation, evaluation, release, documentation]
+    stages = [inventory, validation, evaluation, release, documentation, portfolio]
     assets = [each for each in dg.load_assets_from_modules(stages) if isinstance(each, dg.AssetsDefinition)]
-    checks = dg.load_asset_checks_from_modules([release_checks, inventory_checks])
+    checks = dg.load_asset_checks_from_modules([release_checks, inventory_checks, portfolio_checks])
     return dg.Definitions(
         assets=dg.map_asset_specs(lambda spec: spec.replace_attributes(owners=_OWNERS), assets),
         asset_checks=[*checks, *stage_checks(shipped_catalogue())],

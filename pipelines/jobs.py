@@ -1,4 +1,4 @@
-"""The jobs: review, preview and release of one model version, and the inventory of all.
+"""The jobs: review, preview and release of one model version, the inventory of all, and the quarterly report.
 
 They run in one process: a process for each of a dozen short steps would cost more than the steps.
 
@@ -7,7 +7,7 @@ What does not belong here: what a step does.
 
 import dagster as dg
 
-from assets import documentation, inventory, release
+from assets import documentation, inventory, portfolio, release
 
 _UP_TO_DECISION = dg.AssetSelection.assets(release.decision).upstream()
 _PAPERS = dg.AssetSelection.assets(
@@ -43,5 +43,21 @@ take_inventory = dg.define_asset_job(
         " nobody declared, reviews that are late. Takes no configuration."
     ),
 )
+report_portfolio = dg.define_asset_job(
+    "report_portfolio",
+    selection=dg.AssetSelection.assets(portfolio.report),
+    executor_def=dg.in_process_executor,
+    tags={"dagster/max_runtime": "3600"},
+    description=(
+        "The report on one quarter, from ledger, decisions and inventory snapshots alone. A running quarter"
+        " is reported on as of today. Takes no configuration; the partition is the quarter's first day."
+    ),
+)
 
-JOBS = [review_model_version, preview_model_version, release_model_version, take_inventory]
+JOBS = [
+    review_model_version,
+    preview_model_version,
+    release_model_version,
+    take_inventory,
+    report_portfolio,
+]

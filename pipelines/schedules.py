@@ -3,12 +3,16 @@
 What does not belong here: what is due (`modelrisk.oversight`).
 """
 
+import datetime
+
 import dagster as dg
 
+from assets.partitions import quarter_key
 from modelrisk.documents.text import visible
 from modelrisk.errors import ModelRiskError
 from modelrisk.oversight import due_reviews as reviews_due
-from pipelines.jobs import review_model_version, take_inventory
+from modelrisk.portfolio.quarters import Quarter
+from pipelines.jobs import report_portfolio, review_model_version, take_inventory
 from pipelines.requests import DUE, asked, request_review, room
 from resources.environments import Circumstances
 from resources.inventories import Inventories
@@ -74,4 +78,24 @@ def due_reviews(
     return [request_review(review.version, tag=DUE, name=review.name, fresh=review.fresh) for review in open_]
 
 
-SCHEDULES = [hourly_inventory, due_reviews]
+@dg.schedule(
+    name="portfolio_reports",
+    job=report_portfolio,
+    cron_schedule=["15 6 * * 1", "15 6 1 1,4,7,10 *"],
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description=("The report on the running quarter every Monday, and on the one that ended the day after."),
+)
+def portfolio_reports(circumstances: dg.ResourceParam[Circumstances]) -> dg.RunRequest:
+    """Mondays, and on the first day of a quarter: the report on the quarter that yesterday lay in.
+
+    How it fails. *Ledger or evidence cannot be read*: the run fails and says which; the last report stays.
+    *A decision that cannot be proven*: the report is made, with that in red. *A missed tick*: the next Monday
+    makes the running quarter's report anew; an ended one is made by launching `report_portfolio` on its
+    partition, at any later time, with the same result. *Clock set back*: the report of the quarter it claims.
+    """
+    quarter = Quarter.of(circumstances.now().date() - datetime.timedelta(days=1))
+    return dg.RunRequest(partition_key=quarter_key(quarter))
+
+
+SCHEDULES = [hourly_inventory, due_reviews, portfolio_reports]

@@ -23,6 +23,7 @@ from resources.inventories import Inventories
 from resources.ledger_store import SqliteLedger
 from resources.model_registry import ModelRegistry
 from resources.notifier import Notifier
+from resources.portfolios import Portfolios
 from resources.predictions import ScoredOnce
 from resources.publications import Publications
 from resources.releases import Releases
@@ -150,6 +151,18 @@ class Platform:
             now=self.settings.circumstances.now,
         )
 
+    @cached_property
+    def portfolios(self) -> Portfolios:
+        """Quarterly reports."""
+        return Portfolios(
+            ledger=self.ledger,
+            evidence=self.evidence,
+            trusted=self.trusted,
+            pages=self.settings.home.portfolio,
+            tool=self.settings.circumstances.tool.version,
+            now=self.settings.circumstances.now,
+        )
+
     def trusted(self) -> TrustedKeys:
         """This platform's own key if it has one yet, and those the governance directory trusts."""
         own = self.signer.trusted if self.settings.signing_key.exists() else TrustedKeys()
@@ -180,6 +193,7 @@ class Platform:
             "publications": self.publications,
             "releases": self.releases,
             "inventories": self.inventories,
+            "portfolios": self.portfolios,
             "registry": self.registry,
             "register": self.register,
             "notifier": self.notifier,

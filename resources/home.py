@@ -129,6 +129,11 @@ class Home:
         return self.path / "cards"
 
     @property
+    def portfolio(self) -> Path:
+        """The newest report on each quarter, as a page beside the cards it leads to."""
+        return self.path / "portfolio"
+
+    @property
     def work(self) -> Path:
         """Scratch space: converted files, predictions in the making, spilled queries."""
         return self.path / "work"

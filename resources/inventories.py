@@ -110,7 +110,7 @@ class Inventories:
             EventKind.INVENTORY,
             subject=SUBJECT,
             key=snapshot,
-            body={"snapshot": snapshot, **counts},
+            body={"snapshot": snapshot, "upto": upto, **counts},
             at=at,
             unless=unchanged,
         )

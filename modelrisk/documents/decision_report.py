@@ -15,7 +15,7 @@ from enum import Enum
 from typing import TypeAlias, cast
 from xml.etree import ElementTree
 
-from modelrisk.decisions import ControlResult, DecisionRecord, Kind, Outcome
+from modelrisk.decisions import ControlResult, DecisionRecord, Kind, Outcome, binding_estimate
 from modelrisk.documents import text
 from modelrisk.estimates import Estimate
 from modelrisk.verdicts import Verdict
@@ -79,20 +79,6 @@ def gate_row(control: ControlResult) -> GateRow:
         margin=text.NOTHING if rule is None else text.margin_words(rule.metric, control.margin),
         remedy="" if settled else text.visible(control.remedy),
     )
-
-
-def binding_estimate(control: ControlResult) -> Estimate | None:
-    """The member of a control's family that decided.
-
-    One without a value if that made the control not evaluable, else the one with the smallest margin.
-    """
-    if not control.estimates:
-        return None
-    broken = [estimate for estimate in control.estimates if not estimate.is_evaluable]
-    if broken and control.verdict is Verdict.NOT_EVALUABLE:
-        return broken[0]
-    sound = [estimate for estimate in control.estimates if estimate.is_evaluable]
-    return min(sound or broken, key=lambda estimate: _distance(control, estimate))
 
 
 def next_step(record: DecisionRecord) -> str:
@@ -336,15 +322,3 @@ def _measured(control: ControlResult) -> str:
     where = "" if text.is_about_all_rows(estimate) else f", {text.rows_words(estimate)}"
     others = f" (worst of {len(control.estimates)})" if len(control.estimates) > 1 else ""
     return f"{words}{where}{others}"
-
-
-def _distance(control: ControlResult, estimate: Estimate) -> float:
-    rule = control.rule
-    if rule is None:
-        return 0.0
-    distances = [math.inf]
-    if rule.floor is not None:
-        distances.append(-math.inf if estimate.low is None else estimate.low - rule.floor)
-    if rule.ceiling is not None:
-        distances.append(-math.inf if estimate.high is None else rule.ceiling - estimate.high)
-    return min(distances)

@@ -15,7 +15,7 @@ import typer
 
 from modelrisk.decisions import ExitCode
 from modelrisk.errors import CallerMistake, IntegrityError, ModelRiskError
-from pipelines.cli import demonstrating, governing, options, proving, reviewing, serving
+from pipelines.cli import demonstrating, governing, options, proving, reporting, reviewing, serving
 from resources.environments import Settings, switch_off_telemetry
 
 _SURROUNDINGS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
@@ -39,6 +39,7 @@ app.command()(governing.init)
 app.command()(governing.check)
 app.command()(reviewing.review)
 app.command()(reviewing.release)
+app.command()(reporting.portfolio)
 app.command()(proving.card)
 app.command()(proving.pack)
 app.command()(proving.verify)

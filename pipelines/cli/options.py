@@ -55,6 +55,14 @@ class CardFormat(StrEnum):
     MARKDOWN = "markdown"
 
 
+class ReportFormat(StrEnum):
+    """Forms of a portfolio report."""
+
+    HTML = "html"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
 def settings_for(
     context: typer.Context,
     *,

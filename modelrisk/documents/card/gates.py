@@ -6,9 +6,9 @@ What does not belong here: judging (`modelrisk.verdicts`), and the words of a ve
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modelrisk.decisions import ControlResult, DecisionRecord
+from modelrisk.decisions import ControlResult, DecisionRecord, binding_estimate
 from modelrisk.documents import charts, text
-from modelrisk.documents.decision_report import GateRow, binding_estimate, gate_row
+from modelrisk.documents.decision_report import GateRow, gate_row
 from modelrisk.documents.references import pointer
 from modelrisk.estimates import Estimate
 from modelrisk.verdicts import Verdict

@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 import pytest
 from markdown_it import MarkdownIt
 
-from modelrisk.decisions import Actor, DecisionRecord, Kind, Outcome
+from modelrisk.decisions import Actor, DecisionRecord, Kind, Outcome, binding_estimate
 from modelrisk.documents import text
-from modelrisk.documents.decision_report import as_json, as_junit, as_markdown, as_rows, binding_estimate
+from modelrisk.documents.decision_report import as_json, as_junit, as_markdown, as_rows
 from modelrisk.verdicts import Verdict
 
 ESTIMATE_KEYS = {
