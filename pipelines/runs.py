@@ -14,15 +14,20 @@ from urllib.parse import quote
 import dagster as dg
 
 from assets.documentation import evidence_pack, model_card
-from assets.partitions import MODEL_VERSIONS
+from assets.inventory import models
+from assets.partitions import MODEL_VERSIONS, quarter_key
+from assets.portfolio import report as portfolio_report
 from assets.release import decision, promotion
 from modelrisk.errors import IntegrityError, ModelRiskError, Unavailable
 from modelrisk.identity import ModelVersion
+from modelrisk.inventory import Taken
 from modelrisk.ledger import EventKind, utc_text
+from modelrisk.portfolio.quarters import Quarter
+from pipelines import jobs
 from pipelines.definitions import build_defs
-from pipelines.jobs import preview_model_version, release_model_version, review_model_version
 from resources.assembly import Platform
 from resources.decision_register import Registered
+from resources.portfolios import Edition
 from resources.publications import Card, Pack
 from resources.releases import Promoted, Refused
 from resources.stage_store import StageStore
@@ -69,7 +74,7 @@ def review(
     }
     with _recording(platform, instance) as recorder:
         try:
-            result = _run(platform, review_model_version.name, version, {"ops": ops}, recorder)
+            result = _run(platform, jobs.review_model_version.name, version, {"ops": ops}, recorder)
         except Unavailable as error:
             _note_attempt(platform, version.key, error)
             raise
@@ -85,7 +90,9 @@ def preview(platform: Platform, version: ModelVersion) -> Registered:
     config = {"ops": {"release__decision": {"config": {"preview": True}}}}
     with dg.DagsterInstance.ephemeral() as instance, TemporaryDirectory() as scratch:
         elsewhere = StageStore(Path(scratch), platform.evidence)
-        result = _run(platform, preview_model_version.name, version, config, instance, stages=elsewhere)
+        result = _run(
+            platform, jobs.pjobs.review_model_version.name, version, config, instance, stages=elsewhere
+        )
         return result.asset_value(decision.key)
 
 
@@ -112,7 +119,7 @@ def release(
     ops = {"release__promotion": {"config": {"by": by, "reason": reason}}}
     with _recording(platform, instance) as recorder:
         try:
-            result = _run(platform, release_model_version.name, version, {"ops": ops}, recorder)
+            result = _run(platform, jobs.release_model_version.name, version, {"ops": ops}, recorder)
         except (dg.DagsterError, dg.Failure) as stopped:
             # A run stopped by its gate hands out no values: ask once more what stands against the release.
             cleared = platform.releases.clearance(version)
@@ -123,6 +130,36 @@ def release(
                 return Refused(replace(cleared, reasons=(reason,)))
             raise
         return result.asset_value(promotion.key)
+
+
+def take_inventory(platform: Platform, *, instance: dg.DagsterInstance | None = None) -> Taken:
+    """Take the inventory, and judge it by its checks.
+
+    Args:
+        platform: the resources.
+        instance: where the run is recorded; the one the webserver shows when None.
+
+    Raises:
+        ModelRiskError: registry, policy or ledger cannot be read.
+    """
+    with _recording(platform, instance) as recorder:
+        return _executed(platform, jobs.take_inventory.name, None, {}, recorder).asset_value(models.key)
+
+
+def report(platform: Platform, quarter: Quarter, *, instance: dg.DagsterInstance | None = None) -> Edition:
+    """Make the report on a quarter, up to today while it runs.
+
+    Args:
+        platform: the resources.
+        quarter: which one.
+        instance: where the run is recorded; the one the webserver shows when None.
+
+    Raises:
+        ModelRiskError: ledger or evidence cannot be read.
+    """
+    with _recording(platform, instance) as recorder:
+        result = _executed(platform, jobs.report_portfolio.name, quarter_key(quarter), {}, recorder)
+        return result.asset_value(portfolio_report.key)
 
 
 def add_partitions(platform: Platform, versions: list[ModelVersion]) -> int:
@@ -157,12 +194,27 @@ def _run(
     *,
     stages: StageStore | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Execute a job for one version in this process.
+    """Execute a job for one version in this process; as `_executed`."""
+    platform.settings.home.prepared()
+    instance.add_dynamic_partitions(MODEL_VERSIONS.name or "", [version.key])
+    return _executed(platform, job, version.key, config, instance, stages=stages)
+
+
+def _executed(
+    platform: Platform,
+    job: str,
+    partition_key: str | None,
+    config: Mapping[str, Any],
+    instance: dg.DagsterInstance,
+    *,
+    stages: StageStore | None = None,
+) -> dg.ExecuteInProcessResult:
+    """Execute a job in this process.
 
     Args:
         platform: the resources.
         job: its name.
-        version: the partition.
+        partition_key: the partition; None for a job without.
         config: run configuration.
         instance: where the run is recorded.
         stages: where the stages' values go; the platform's own store when None.
@@ -173,15 +225,13 @@ def _run(
         Failure: a step refused.
         KeyboardInterrupt: somebody interrupted it.
     """
-    platform.settings.home.prepared()
-    instance.add_dynamic_partitions(MODEL_VERSIONS.name or "", [version.key])
     resolved = build_defs(
         resources=platform.resources() | ({} if stages is None else {"io_manager": stages})
     ).resolve_job_def(job)
     try:
         return resolved.execute_in_process(
             instance=instance,
-            partition_key=version.key,
+            partition_key=partition_key,
             run_config={**_QUIET, **config},
         )
     except dg.DagsterExecutionInterruptedError as error:

@@ -1,4 +1,4 @@
-"""The newest evidence of each stage for each model version, as Dagster's IO manager.
+"""The newest evidence of each stage for each model version or quarter, as Dagster's IO manager.
 
 A stage's value is stored once, as canonical JSON in the evidence store; a small pointer file says which
 digest is the newest. Loading verifies the bytes against the digest and decodes them to the type the reader
@@ -10,6 +10,7 @@ What does not belong here: deciding whether a stage is stale (`modelrisk.decisio
 import json
 import os
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,11 +74,8 @@ class StageStore(dg.IOManager):
             return str(json.loads(pointer.read_text(encoding="utf-8"))["digest"])
         except (OSError, ValueError, KeyError) as error:
             stage = asset_key.to_user_string()
-            of, also = (
-                ("", "")
-                if partition is None
-                else (f" for {partition}", f", or run `model-risk review {partition}`")
-            )
+            of = "" if partition is None else f" for {partition}"
+            also = f", or run `model-risk review {partition}`" if partition and "@" in partition else ""
             raise Unavailable(
                 found=f"no evidence of {stage}{of}",
                 expected="the stage's newest evidence",
@@ -85,11 +83,18 @@ class StageStore(dg.IOManager):
             ) from error
 
     def _pointer(self, asset_key: dg.AssetKey, partition: str | None) -> Path:
-        stem = _WITHOUT_PARTITION if partition is None else ModelVersion.from_key(partition).file_stem
-        return self._directory.joinpath(*asset_key.path) / f"{stem}.json"
+        return self._directory.joinpath(*asset_key.path) / f"{_stem(partition)}.json"
 
 
-_WITHOUT_PARTITION = "newest"  # a version's stem has an @
+_WITHOUT_PARTITION = "newest"  # a version's stem has an @, a quarter's is a day
+
+
+def _stem(partition: str | None) -> str:
+    if partition is None:
+        return _WITHOUT_PARTITION
+    if "@" not in partition:
+        return date.fromisoformat(partition).isoformat()
+    return ModelVersion.from_key(partition).file_stem
 
 
 def _partition(context: dg.OutputContext | dg.InputContext) -> str | None:

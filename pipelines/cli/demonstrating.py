@@ -57,11 +57,13 @@ def demo(
         )
         with platform.scorer.warm():
             rows = [_reviewed(platform, each.version, progress) for each in portfolio.registered]
+        page = _reported(platform, progress)
     put(demonstration_table(rows), output=None)
     is_default = settings.home == Settings.from_environment().home
     chosen = "" if is_default else f" --home {shlex.quote(str(settings.home.path))}"
     put(
-        f"Open the Dagster UI:  model-risk dev{chosen}\nWhy a gate said no:   {_why(rows, chosen)}",
+        f"The quarter's report: {page}\nOpen the Dagster UI:  model-risk dev{chosen}\n"
+        f"Why a gate said no:   {_why(rows, chosen)}",
         output=None,
     )
     return ExitCode.RELEASABLE
@@ -86,6 +88,18 @@ def _reviewed(platform: "Platform", version: "ModelVersion", progress: Progress)
         released=released,
         card=str(platform.publications.page(card, record.version)),
     )
+
+
+def _reported(platform: "Platform", progress: Progress) -> str:
+    """The report on the running quarter, over an inventory just taken."""
+    from modelrisk.portfolio.quarters import Quarter
+    from pipelines import runs
+
+    progress("Taking the inventory")
+    runs.take_inventory(platform)
+    progress("Writing the quarter's report")
+    edition = runs.report(platform, Quarter.of(platform.settings.circumstances.now().date()))
+    return str(platform.portfolios.page(edition))
 
 
 def _binding(record: "DecisionRecord") -> str:

@@ -66,7 +66,7 @@ def test_a_snapshot_is_kept_and_noted_once_until_something_changes(place, regist
     assert inventories(place, registry).take().snapshot == taken.snapshot
     (event,) = noted(place)
     assert (event.subject, event.key) == (SUBJECT, taken.snapshot)
-    assert event.body == {"snapshot": taken.snapshot, "models": 2, "versions": 3}
+    assert event.body == {"snapshot": taken.snapshot, "upto": 0, "models": 2, "versions": 3}
     registry.set_alias(ModelVersion("loan", "2"), "champion")
     changed = inventories(place, registry).take().snapshot
     assert [event.key for event in noted(place)] == [taken.snapshot, changed]
