@@ -91,7 +91,7 @@ def preview(platform: Platform, version: ModelVersion) -> Registered:
     with dg.DagsterInstance.ephemeral() as instance, TemporaryDirectory() as scratch:
         elsewhere = StageStore(Path(scratch), platform.evidence)
         result = _run(
-            platform, jobs.pjobs.review_model_version.name, version, config, instance, stages=elsewhere
+            platform, jobs.preview_model_version.name, version, config, instance, stages=elsewhere
         )
         return result.asset_value(decision.key)
 
