@@ -90,9 +90,7 @@ def preview(platform: Platform, version: ModelVersion) -> Registered:
     config = {"ops": {"release__decision": {"config": {"preview": True}}}}
     with dg.DagsterInstance.ephemeral() as instance, TemporaryDirectory() as scratch:
         elsewhere = StageStore(Path(scratch), platform.evidence)
-        result = _run(
-            platform, jobs.preview_model_version.name, version, config, instance, stages=elsewhere
-        )
+        result = _run(platform, jobs.preview_model_version.name, version, config, instance, stages=elsewhere)
         return result.asset_value(decision.key)
 
 

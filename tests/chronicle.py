@@ -143,12 +143,12 @@ class Chronicle:
             body=said,
         )
 
-    def release(self, key: str, *, on: str, decision: Event | None = None, alias: str = "champion") -> Event:
+    def release(self, key: str, *, on: str, decision: Event | None = None, by: str = "tester") -> Event:
         """A finished release of a version."""
         body = {
             "record": None if decision is None else decision.body["record"],
-            "alias": alias,
-            "by": "tester",
+            "alias": "champion",
+            "by": by,
         }
         self.ledger.append(EventKind.RELEASE_STARTED, subject=key, at=_at(on), body=body)
         return self.ledger.append(EventKind.RELEASE_FINISHED, subject=key, at=_at(on), body=body)

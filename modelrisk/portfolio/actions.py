@@ -16,7 +16,7 @@ from modelrisk.oversight import Concern, Timeliness
 from modelrisk.portfolio.refusals import Refusal
 from modelrisk.portfolio.statuses import ModelStatus, Overview, Status, VersionStatus
 
-_ROLLBACK_TIERS = 2
+ROLLBACK_TIERS = 2
 """Policy as shipped asks a tested way back of tiers 1 and 2."""
 
 
@@ -148,7 +148,7 @@ def _of_use(model: ModelStatus, reasons: Mapping[str, Refusal]) -> Iterator[Acti
         used is not None
         and model.is_declared
         and model.rollback_tested is None
-        and model.tier <= _ROLLBACK_TIERS
+        and model.tier <= ROLLBACK_TIERS
     ):
         yield _action(
             Why.ROLLBACK,

@@ -12,7 +12,7 @@ from modelrisk.decisions import Outcome
 from modelrisk.inventory import Inventory
 from modelrisk.ledger import EventKind
 from modelrisk.oversight import Timeliness, undeclared_models
-from modelrisk.portfolio.actions import Action, Ask, actions_of, asks_of
+from modelrisk.portfolio.actions import ROLLBACK_TIERS, Action, Ask, actions_of, asks_of
 from modelrisk.portfolio.books import Books
 from modelrisk.portfolio.changes import Activity, Change, activity_of, changes_between
 from modelrisk.portfolio.kpis import Kpi, first_attempts, kpis_of
@@ -402,7 +402,7 @@ def _missing(model: ModelStatus) -> tuple[str, ...]:
     said = {
         "business area": model.business_area,
         "system": model.system,
-        "test of the way back": model.rollback_tested,
+        "test of the way back": model.rollback_tested or model.tier > ROLLBACK_TIERS,
         "plan for taking it out of use": model.retirement,
     }
     return tuple(name for name, value in said.items() if not value)

@@ -16,7 +16,7 @@ from modelrisk.portfolio.report import Answer
 from modelrisk.portfolio.statuses import Status
 from modelrisk.verdicts import Verdict
 from resources.signer import KeyFile
-from tests.chronicle import Chronicle, declared, model, stray
+from tests.chronicle import SETTLED, Chronicle, declared, model, stray
 from tests.modelrisk.documents.conftest import CONTROLS, HOSTILE, RECORD
 
 END = datetime.date(2026, 9, 30)
@@ -55,6 +55,7 @@ def kpi(report, name):
 def test_a_released_declared_and_reviewed_model_is_all_right(settled):
     report = settled.portfolios.report()
     assert (report.answer, report.asks, report.actions) == (Answer.YES, (), ())
+    assert [change.kind for change in report.changes] == [Kind.RELEASED]  # not new: nobody had counted before
     assert statuses(report) == {"loan": Status.HOLDS}
     assert report.counts.holding == report.counts.in_use == 1
     (one,) = report.models
@@ -216,6 +217,7 @@ def test_changes_are_those_since_the_quarter_before_ended(past):
 
 
 def test_a_quarter_with_no_decisions_says_so_and_keeps_the_state_of_the_one_before(settled):
+    settled.decide("loan@2", on="2026-10-08", refused=True)
     settled.today = datetime.date(2027, 2, 3)
     report = settled.portfolios.report()
     assert (report.quarter, report.changes, report.activity.decisions) == ("2027-Q1", (), 0)
@@ -240,6 +242,8 @@ def test_figures_are_counted_from_events_and_the_rest_is_said_to_be_missing(sett
     settled.decide("loan@2", on="2026-10-08", refused=True)
     settled.decide("loan@2", on="2026-10-09")
     settled.decide("loan@1", on="2026-10-10", refused=True)
+    settled.decide("loan@3", on="2026-10-10", refused=True)
+    settled.decide("loan@3", on="2026-10-11")
     settled.alert("loan@1", on="2026-10-10")
     settled.alert("loan@1", on="2026-10-13", cleared=True)
     settled.alert("loan@2", on="2026-10-13")
@@ -249,7 +253,7 @@ def test_figures_are_counted_from_events_and_the_rest_is_said_to_be_missing(sett
         "models_in_inventory": (1.0, 1, 1),
         "decisions_that_hold": (0.0, 0, 1),
         "releases_with_evidence": (1.0, 1, 1),
-        "first_attempt_pass_rate": (0.5, 1, 2),
+        "first_attempt_pass_rate": (1 / 3, 1, 3),
         "fairness_compliance": (0.0, 0, 1),
         "rollback_validated": (None, 0, 0),
         "days_to_mitigate": (3.0, 1, None),
@@ -257,13 +261,33 @@ def test_figures_are_counted_from_events_and_the_rest_is_said_to_be_missing(sett
     page = settled.portfolios.text(settled.portfolios.keep(report).html)
     for one in report.kpis:
         assert one.definition in page
-        assert (one.missing is None) or f"not measured: {one.missing}" in page
+        assert one.missing is None or f'data-label="Not measured">{one.missing}<' in page
 
 
 def test_a_release_whose_record_is_lost_counts_as_one_without_evidence(settled):
     event = next(event for event in settled.ledger.events() if event.subject == "loan@1")
     settled.file_of(event).unlink()
     assert kpi(settled.portfolios.report(), "releases_with_evidence").value == 0.0
+
+
+def test_an_alert_that_ended_in_an_earlier_quarter_is_not_counted_again(settled):
+    settled.alert("loan@1", on="2026-10-10")
+    settled.alert("loan@1", on="2026-10-13", cleared=True)
+    settled.alert("loan@2", on="2026-12-30")
+    settled.alert("loan@2", on="2027-01-09", cleared=True)
+    settled.today = datetime.date(2027, 2, 3)
+    assert kpi(settled.portfolios.report(), "days_to_mitigate").value == 10.0
+
+
+def test_only_gates_that_passed_have_a_margin_to_lose(settled):
+    few_rows = next(control for control in SETTLED if control.id == "auc_above_floor")
+    others = tuple(control for control in SETTLED if control is not few_rows)
+    settled.decide(
+        "loan@1", on="2026-10-08", controls=(*others, replace(few_rows, verdict=Verdict.INCONCLUSIVE))
+    )
+    found = {margin.control for margin in settled.portfolios.report().margins}
+    assert found
+    assert few_rows.id not in found
 
 
 def test_margins_are_ordered_by_how_little_room_the_interval_left(settled):
@@ -404,6 +428,13 @@ def test_a_clock_set_back_between_two_reports_loses_nothing_and_is_told(settled)
     assert settled.portfolios.differences(edition, exactly) == ()
 
 
+def test_a_day_counts_to_its_end(settled):
+    settled.decide("loan@2", on="2026-10-20T23:59:59.999999Z")
+    settled.decide("loan@3", on="2026-10-21T00:00:00.000000Z")
+    (one,) = settled.portfolios.report(as_of=datetime.date(2026, 10, 20)).models
+    assert one.candidate.version == "loan@2"
+
+
 def test_the_day_a_review_was_due_is_the_reports_day_not_todays(settled):
     settled.today = datetime.date(2028, 1, 1)
     assert statuses(settled.portfolios.report(as_of=datetime.date(2026, 12, 31))) == {"loan": Status.HOLDS}
@@ -422,6 +453,7 @@ def test_whatever_people_wrote_cannot_become_markup(past):
         key = f"m{place}"
         past.decide(f"{key}@1", on="2026-10-05", refused=True)
         told = declared(key, title=text, owner=text, business_area=text, system=text)
+        past.release(f"{key}@1", on="2026-10-06", by=text)
         past.inventory([model(key, champion=1, declaration=told)], on="2026-10-06")
         report = past.portfolios.report()
         edition = past.portfolios.keep(report)

@@ -34,13 +34,13 @@ class Piece:
 def use_bar(counts: Counts) -> tuple[Piece, ...]:
     """Models in use by how they stand; empty when none is in use."""
     parts = (
-        ("passed", "decision holds", counts.holding),
-        ("failed", "refused", counts.refused_in_use),
+        ("passed", "whose decision holds", counts.holding),
+        ("failed", "refused by the newest decision", counts.refused_in_use),
         ("not_evaluable", "put there past the gate", counts.bypassed),
         ("inconclusive", "never decided on", counts.undecided),
         (
             "not_applicable",
-            "overdue, or cannot be proven",
+            "overdue, or not to be proven",
             counts.in_use - counts.holding - counts.refused_in_use - counts.bypassed - counts.undecided,
         ),
     )
