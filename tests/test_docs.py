@@ -251,7 +251,7 @@ def test_the_paths_under_the_home_are_those_of_the_code(tmp_path):
     home = Home(tmp_path)
     places = {
         *(home.artifacts, home.governance, home.dagster, home.evidence, home.ledger, home.signing_key),
-        *(home.models, home.stages, home.packs, home.cards, home.work),
+        *(home.models, home.stages, home.packs, home.cards, home.portfolio, home.work),
         SqliteLedger(home.ledger).checkpoint_path,
     }
     where, _ = tables(section(README, "Where things are"))
