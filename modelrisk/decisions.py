@@ -65,7 +65,13 @@ class Actor:
 
 @dataclass(frozen=True)
 class Tool:
-    """What computed it; recorded, never compared (an upgrade must not block a release)."""
+    """What computed it; recorded, never compared (an upgrade must not block a release).
+
+    Attributes:
+        version: of this project.
+        python: of the interpreter.
+        libraries: package -> version, for those behind the numbers.
+    """
 
     version: str
     python: str
@@ -74,7 +80,18 @@ class Tool:
 
 @dataclass(frozen=True)
 class RuleView:
-    """The rule a control was judged by, as applied to this model."""
+    """The rule a control was judged by, as applied to this model.
+
+    Attributes:
+        metric: the metric judged.
+        floor: smallest acceptable value; None for no floor.
+        ceiling: largest acceptable value; None for no ceiling.
+        confidence: of each bound by itself.
+        minimum_rows: rows the smallest cell must have.
+        minimum_events: expected events the smallest cell must have.
+        on_inconclusive: what an inconclusive verdict does in this tier.
+        source: where the rule is written, file and line.
+    """
 
     metric: str
     floor: float | None
@@ -121,7 +138,16 @@ class ControlResult:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something someone owes: one owner, one next action."""
+    """Something someone owes: one owner, one next action.
+
+    Attributes:
+        control: the control it comes from.
+        verdict: its verdict.
+        blocks: whether it refuses the release.
+        message: what was found.
+        owner: who owes it.
+        next_action: one thing to do.
+    """
 
     control: str
     verdict: Verdict
@@ -133,7 +159,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class EvaluationUses:
-    """How often this evaluation data has been looked at before: fifty looks and it is no longer a test."""
+    """How often this evaluation data has been looked at before: fifty looks and it is no longer a test.
+
+    Attributes:
+        reviews: decisions already recorded on it.
+        previews: previews already made on it.
+    """
 
     reviews: int
     previews: int

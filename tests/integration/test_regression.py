@@ -12,6 +12,7 @@ from modelrisk.packs import PackVerdict
 from pipelines import runs
 from resources.pack_files import verify_pack_file
 from resources.releases import Promoted
+from tests.record_schema import schema_faults
 from tests.workbench import (
     BLURRED_PRICING,
     NUMBERS,
@@ -56,6 +57,7 @@ def test_a_good_model_is_reviewed_packed_verified_promoted_and_a_challenger_comp
     decision, _, pack = runs.review(priced.platform, version, instance=priced.instance)
     record = decision.record
     assert record.exit_code is ExitCode.RELEASABLE, record.headline
+    assert schema_faults(record, decision.digest) == []
     found = controls(record)
     for control in ("errors_below_naive", "right_on_average", "errors_alike_between_groups"):
         assert found[control] == "passed", control

@@ -11,6 +11,7 @@ from modelrisk.packs import PackVerdict
 from pipelines import runs
 from resources.pack_files import verify_pack_file
 from resources.releases import Promoted
+from tests.record_schema import schema_faults
 from tests.workbench import (
     BLURRED_GRADING,
     GRADES,
@@ -54,6 +55,7 @@ def test_a_good_model_is_reviewed_packed_verified_promoted_and_a_challenger_comp
     decision, _, pack = runs.review(graded.platform, version, instance=graded.instance)
     record = decision.record
     assert record.exit_code is ExitCode.RELEASABLE, record.headline
+    assert schema_faults(record, decision.digest) == []
     found = controls(record)
     for control in (
         "better_than_naive",

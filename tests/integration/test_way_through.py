@@ -14,6 +14,7 @@ from modelrisk.signatures import TrustedKeys
 from pipelines import runs
 from resources.pack_files import verify_pack_file
 from resources.releases import Promoted
+from tests.record_schema import schema_faults
 from tests.workbench import BLURRED, NOISY
 
 
@@ -30,6 +31,7 @@ def test_a_good_model_is_releasable_and_becomes_champion(bench, reviewed):
     assert record.verdict is Outcome.RELEASABLE, record.headline
     assert record.exit_code is ExitCode.RELEASABLE
     assert record.tier == 1
+    assert schema_faults(record, decision.digest) == []
     promoted = bench.release(version)
     assert isinstance(promoted, Promoted)
     registry = bench.platform.registry
