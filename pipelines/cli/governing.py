@@ -1,4 +1,4 @@
-"""Commands on the governance directory: `init` and `check`."""
+"""Commands on the governance directory: `init`, `check` and `controls`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -57,4 +57,19 @@ def check(
         sys.stderr.write(f"✗ {len(faults)} fault(s)\n")
         return ExitCode.NOT_ATTEMPTED
     put("✓ policy and intake files are valid", output=None)
+    return ExitCode.RELEASABLE
+
+
+def controls(
+    context: typer.Context,
+    *,
+    output: options.Output = None,
+    governance: options.GovernanceDirectory = None,
+) -> int:
+    """Print every control as Markdown: what this policy asks in which tier, and what a pass does not show."""
+    from modelrisk.documents.control_catalogue import as_markdown
+    from resources.governance import Governance
+
+    directory = Governance(options.settings_for(context, governance=governance).governance)
+    put(as_markdown(directory.catalogue(), directory.policy()), output=output)
     return ExitCode.RELEASABLE

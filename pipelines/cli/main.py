@@ -37,6 +37,7 @@ app = typer.Typer(
 app.command()(demonstrating.demo)
 app.command()(governing.init)
 app.command()(governing.check)
+app.command()(governing.controls)
 app.command()(reviewing.review)
 app.command()(reviewing.release)
 app.command()(reporting.portfolio)
