@@ -146,7 +146,9 @@ class DataSources:
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
-    evaluation: Annotated[str, Says("the path or URI of the evaluation data", "../data/evaluation.parquet")]
+    evaluation: Annotated[
+        str, Says("the path or URI of the evaluation data", "../../data/evaluation.parquet")
+    ]
     label: Annotated[str, Says("the column that holds the true class or number", "defaulted")]
     positive: _Class | None = None
     training: Annotated[str, Says("`lineage`, or the path of the training data", LINEAGE)] = LINEAGE
@@ -233,7 +235,7 @@ class Intake:
         DataSources,
         Says(
             "where the data is (a mapping)",
-            "{evaluation: ../data/evaluation.parquet, label: defaulted, positive: 1}",
+            "{evaluation: ../../data/evaluation.parquet, label: defaulted, positive: 1}",
         ),
     ]
     facts: Facts = field(default_factory=Facts)

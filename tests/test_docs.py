@@ -2,10 +2,12 @@
 
 import re
 import shlex
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from statistics import NormalDist
 
 import pytest
 import yaml
@@ -15,11 +17,14 @@ from modelrisk.catalogue import shipped_catalogue
 from modelrisk.decisions import ExitCode
 from modelrisk.declared_expectations import DeclaredExpectation
 from modelrisk.intake import SCALES, DataSources, Facts, Intake, PredictionSpec, Rollback, Task, intake_from
+from modelrisk.metrics.intervals import estimate
 from modelrisk.policy_documents import policy_from, shipped_policy
-from modelrisk.verdicts import Verdict
+from modelrisk.verdicts import Limits, Verdict, rows_needed
+from pipelines import generated_pages
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
 DOCUMENTS = (README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
 PROGRAM = "model-risk"
 _FENCE = re.compile(r"^```(?P<language>[a-z]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -81,9 +86,10 @@ def commands() -> Iterator[tuple[str, str]]:
     """Every call of the program in a document: where, and the call."""
     for block in blocks("sh", "yaml"):
         for line in block.text.splitlines():
-            start = re.search(rf"(?:^|&& |run: |\.venv/bin/){PROGRAM} .*", line)
+            start = re.search(rf"(?:^|&& |until |run: |\.venv/bin/){PROGRAM} .*", line)
             if start:
-                yield block.document.name, PROGRAM + start[0].partition(PROGRAM)[2]
+                call, *_ = re.split(r" [>|&] |;", PROGRAM + start[0].partition(PROGRAM)[2])
+                yield block.document.name, call
     for document in DOCUMENTS:
         for call in words_in_code(prose(document)):
             if call.startswith(f"{PROGRAM} "):
@@ -175,39 +181,68 @@ def test_the_two_commands_stand_on_lines_of_their_own():
 # --- graph, gates, codes, settings -----------------------------------------------------------------------
 
 
-def reduced(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """The edges that no longer path implies."""
-
-    def reaches(start: str, end: str, without: tuple[str, str]) -> bool:
-        return any(
-            edge != without and edge[0] == start and (edge[1] == end or reaches(edge[1], end, without))
-            for edge in edges
-        )
-
-    return {edge for edge in edges if not reaches(*edge, edge)}
+def test_the_generated_pages_are_what_the_code_makes():
+    for page, text in generated_pages.pages(ROOT).items():
+        committed = (ROOT / page).read_text() if (ROOT / page).exists() else ""
+        assert committed == text, f"{page} is not what the code makes: {generated_pages.COMMAND}"
 
 
-def test_the_picture_of_the_graph_has_the_edges_of_the_code():
+def test_graph_and_gates_stand_where_readers_look_for_them():
+    for page, names in {
+        "README.md": ["asset graph", "gates"],
+        "docs/architecture.md": ["asset graph"],
+    }.items():
+        made = re.findall(r"^<!-- ([a-z ]+), made by `(.+)` -->$", (ROOT / page).read_text(), re.MULTILINE)
+        assert made == [(name, generated_pages.COMMAND) for name in names]
+
+
+def test_the_picture_of_the_graph_says_of_every_asset_what_comes_before_it():
+    """The drawn edges reach what the code's reach, and none of them follows from the others."""
     from pipelines.definitions import defs
 
     graph = defs.resolve_asset_graph()
-    edges = {
-        ("/".join(parent.path), "/".join(key.path))
-        for key in graph.get_all_asset_keys()
-        for parent in graph.get(key).parent_keys
-    }
-    (picture,) = blocks("mermaid")
-    names = dict(re.findall(r'(\w+)\["([a-z_/]+)"\]', picture.text))
-    drawn = re.findall(r"^ *(\w+)(?:\[.*?\])? --> (\w+)", picture.text, re.MULTILINE)
-    assert Counter((names[one], names[other]) for one, other in drawn) == Counter(reduced(edges))
+    names = {"_".join(key.path): key for key in graph.get_all_asset_keys()}
+    picture = generated_pages.graph_picture()
+    assert set(re.findall(r'^ +(\w+)\["', picture, re.MULTILINE)) == names.keys()
+    drawn = re.findall(r'^  (\w+) -->(?:\|"\w+"\|)? (\w+)$', picture, re.MULTILINE)
+    assert len(drawn) == picture.count("-->")
+
+    def before(key, edges):
+        parents = {parent for parent, child in edges if child == key}
+        return parents.union(*(before(parent, edges) for parent in parents))
+
+    for name, key in names.items():
+        assert {names[each] for each in before(name, drawn)} == graph.get_ancestor_asset_keys(key)
+    for edge in drawn:
+        others = [each for each in drawn if each != edge]
+        assert edge[0] not in before(edge[1], others), f"{edge} follows from the other edges"
 
 
-def test_the_gate_table_names_every_control_once_with_its_risk_and_evidence():
-    table, *_ = tables(section(README, "Gates"))
-    assert table == [
-        [f"`{control.id}`", control.risk, control.evidence]
-        for control in shipped_catalogue().controls.values()
+def test_the_picture_of_the_graph_shows_every_check_and_where_a_run_stops():
+    from pipelines.definitions import defs
+
+    picture = generated_pages.graph_picture()
+    checks = defs.resolve_asset_graph().asset_check_keys
+    assert sum(map(int, re.findall(r"<br/>(\d+) checks?\"", picture))) == len(checks)
+    assert re.findall(r'(\w+) -->\|"(\w+)"\| (\w+)', picture) == [
+        ("release_clearance", "cleared_for_release", "release_promotion")
     ]
+
+
+def test_the_readme_names_every_gate_once_and_links_it_to_what_the_catalogue_says():
+    table, *_ = tables(section(README, "Gates"))
+    named = [
+        gate for _, gates in table for gate in re.findall(r"\[`(\w+)`\]\(docs/controls.md#(\w+)\)", gates)
+    ]
+    assert [name for name, _ in named] == [name for _, name in named]
+    assert Counter(name for name, _ in named) == Counter(list(shipped_catalogue().controls))
+
+
+def test_the_layers_of_the_architecture_page_are_those_that_are_enforced():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    (layers,) = [each for each in settings["tool"]["importlinter"]["contracts"] if each["type"] == "layers"]
+    (table,) = tables(section(ROOT / "docs" / "architecture.md", "The packages"))
+    assert [words_in_code(first)[0] for first, *_ in table] == layers["layers"]
 
 
 def test_the_checks_the_readme_names_beside_the_gates_are_the_others_of_the_graph():
@@ -237,11 +272,11 @@ def test_the_environment_variables_are_those_that_are_read():
             return super().get(key, default)
 
     Settings.from_environment(Recording())
-    _, settings = tables(section(README, "Where things are"))
+    _, settings = tables(section(OPERATIONS, "Where things are"))
     documented = {name for first, *_ in settings for name in words_in_code(first)}
     jobs = {"GITHUB_RUN_ID", "CI_JOB_ID", "BUILD_TAG", "CI"}
     assert documented | jobs == asked
-    assert jobs <= set(words_in_code(section(README, "Where things are")))
+    assert jobs <= set(words_in_code(section(OPERATIONS, "Where things are")))
 
 
 def test_the_paths_under_the_home_are_those_of_the_code(tmp_path):
@@ -254,7 +289,7 @@ def test_the_paths_under_the_home_are_those_of_the_code(tmp_path):
         *(home.models, home.stages, home.packs, home.cards, home.portfolio, home.work),
         SqliteLedger(home.ledger).checkpoint_path,
     }
-    where, _ = tables(section(README, "Where things are"))
+    where, _ = tables(section(OPERATIONS, "Where things are"))
     documented = {tmp_path / name for first, _ in where for name in words_in_code(first)}
     assert places <= documented
     assert {each.name for each in documented - places} == {"mlflow.db", "signing.pub", "data"}
@@ -395,6 +430,79 @@ def test_the_facts_and_their_scales_are_documented():
     assert {words_in_code(name)[0]: words_in_code(levels) for name, levels in facts} == {
         name: [level.value for level in scale] for name, scale in SCALES.items()
     }
+
+
+# --- passing the gates -----------------------------------------------------------------------------------
+
+GATES = ROOT / "docs" / "passing-the-gates.md"
+
+
+def test_every_gate_stands_once_where_it_is_said_how_to_pass_it():
+    named = [
+        words_in_code(first)[0] for table in tables(section(GATES, "Gate by gate")) for first, *_ in table
+    ]
+    assert Counter(named) == Counter(list(shipped_catalogue().controls))
+
+
+def test_the_verdicts_a_reader_may_meet_are_explained():
+    table, *_ = tables(section(GATES, "Read the result"))
+    met = [verdict.value.replace("_", " ") for verdict in Verdict if verdict is not Verdict.WAIVED]
+    assert [first for first, *_ in table] == met
+
+
+def _rows(control: str, method: str, **inputs: float) -> str:
+    """What the gate's own method says, at the limit that stands in the document or in policy."""
+    rule = shipped_policy().rules[control]
+    limits = Limits(
+        floor=inputs.pop("floor", rule.floor),
+        ceiling=inputs.pop("ceiling", rule.ceiling),
+        confidence=rule.confidence,
+        minimum_rows=rule.minimum_rows,
+        minimum_events=rule.minimum_events,
+    )
+    needed = rows_needed(limits, estimate(rule.metric, method, inputs, confidence=rule.confidence))
+    return f"{needed:,}"
+
+
+def _share(cell: str) -> float:
+    return float(cell.removesuffix("%")) / 100
+
+
+def test_the_rows_for_planning_are_what_the_methods_of_the_gates_say():
+    floors, ceilings, ratios, champions = tables(section(GATES, "How many rows"))
+    for floor, measured, rows in floors:
+        events = _share(measured) * 100
+        assert rows == _rows(
+            "accuracy_above_floor", "clopper_pearson", floor=_share(floor), events=events, n=100
+        )
+    for ceiling, _, rows in ceilings:
+        found = _rows(
+            "false_positive_rate_below_ceiling", "clopper_pearson", ceiling=_share(ceiling), events=0, n=100
+        )
+        assert rows == found
+    for rate, ratio, rows in ratios:
+        group, reference = _share(rate) * float(ratio) * 100, _share(rate) * 400
+        assert rows == _rows(
+            "favourable_outcomes_within_four_fifths",
+            "melded_ratio",
+            events=group,
+            n=100,
+            reference_events=reference,
+            reference_n=400,
+        )
+    for differing, rows in champions:
+        each = _share(differing) * 50
+        agreed = {"both_right": 80 - each, "both_wrong": 20 - each}
+        assert rows == _rows(
+            "not_worse_than_champion", "newcombe_paired", only_candidate=each, only_reference=each, **agreed
+        )
+
+
+def test_so_many_times_the_rows_make_four_data_sets_in_five_do():
+    """Of a normal estimate at the hoped-for value: the distance must be z(0.95) + z(0.8) standard errors."""
+    at_95, at_80 = (NormalDist().inv_cdf(share) for share in (0.95, 0.8))
+    (said,) = re.findall(r"take ([\d.]+) times as many", GATES.read_text())
+    assert float(said) == round(((at_95 + at_80) / at_95) ** 2, 1)
 
 
 # --- YAML ------------------------------------------------------------------------------------------------
