@@ -16,6 +16,7 @@ from modelrisk import decisions, estimates, records
 from modelrisk.catalogue import shipped_catalogue
 from modelrisk.decisions import ExitCode
 from modelrisk.declared_expectations import DeclaredExpectation
+from modelrisk.errors import InvalidDocument
 from modelrisk.intake import SCALES, DataSources, Facts, Intake, PredictionSpec, Rollback, Task, intake_from
 from modelrisk.metrics.intervals import estimate
 from modelrisk.policy_documents import policy_from, shipped_policy
@@ -423,6 +424,13 @@ def _limit(rule) -> str:
     if rule.floor is not None and rule.ceiling is not None:
         return f"{rule.floor:g} to {rule.ceiling:g}"
     return f"at least {rule.floor:g}" if rule.floor is not None else f"at most {rule.ceiling:g}"
+
+
+def test_the_faulty_policy_that_is_shown_gets_the_answer_that_is_shown():
+    faulty, answer = [each.text for each in blocks("text") if each.document.name == "policy.md"]
+    with pytest.raises(InvalidDocument) as caught:
+        policy_from(faulty, name="policy.yaml", catalogue=shipped_catalogue())
+    assert [str(fault) for fault in caught.value.faults] == answer.splitlines()
 
 
 def test_the_facts_and_their_scales_are_documented():
