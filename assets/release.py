@@ -18,6 +18,7 @@ from modelrisk.cases import Case, IntakeRecord
 from modelrisk.decisions import Clearance
 from modelrisk.documents.decision_report import as_markdown, next_step
 from modelrisk.records import Predictions, StageEvidence
+from resources.checkpoints import Checkpoints
 from resources.decider import Decider
 from resources.decision_register import Registered
 from resources.releases import Promoted, Refused, Releases
@@ -67,12 +68,16 @@ def decision(
     fairness: StageEvidence,
     champion_comparison: StageEvidence,
     decider: dg.ResourceParam[Decider],
+    checkpoints: dg.ResourceParam[Checkpoints],
 ) -> dg.MaterializeResult[Registered]:
     """Every control of the tier judged; a refusal is a result, not a failure of the run."""
     stages = (evaluation_data, quality, fairness, champion_comparison)
     registered = decider.decide(intake, case, predictions, stages, fresh=config.fresh, preview=config.preview)
     record = registered.record
     context.log.info("%s: %s", record.model, record.headline)
+    not_copied = None if config.preview else checkpoints.unpublished(case.version.name)
+    if not_copied is not None:
+        context.log.warning("The registry keeps no copy of the ledger's checkpoint: %s", not_copied)
     return materialized(
         registered,
         shown={
@@ -87,6 +92,7 @@ def decision(
             "earlier reviews on this evaluation data": record.uses.reviews,
             "record digest": registered.digest,
             "ledger entry": registered.sequence,
+            "checkpoint not copied to the registry": not_copied,
         },
     )
 

@@ -333,6 +333,14 @@ class LedgerReader(Protocol):
         """
         ...
 
+    def digest_at(self, seq: int) -> str | None:
+        """The digest of the event at a place, as it is written there; None when there is none.
+
+        Raises:
+            Unavailable: the ledger cannot be read.
+        """
+        ...
+
 
 Condition: TypeAlias = Callable[[LedgerReader], Event | None]
 """Looks at the ledger while nobody else can append: returns the event that makes a new one needless, or None.

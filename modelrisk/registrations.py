@@ -10,6 +10,9 @@ from datetime import datetime
 
 from modelrisk.identity import ModelVersion
 
+CHECKPOINT_TAG = "model_risk.checkpoint"
+"""The tag of a registered model that holds a copy of the ledger's signed checkpoint."""
+
 
 @dataclass(frozen=True)
 class Registration:
@@ -50,7 +53,9 @@ class RegisteredModel:
     Attributes:
         name: its name, as the registry spells it.
         aliases: alias -> version number.
+        checkpoint: the copy of a ledger's checkpoint kept with it; None without one.
     """
 
     name: str
     aliases: Mapping[str, str]
+    checkpoint: str | None = None

@@ -26,6 +26,7 @@ from modelrisk.portfolio.quarters import Quarter
 from pipelines import jobs
 from pipelines.definitions import build_defs
 from resources.assembly import Platform
+from resources.checkpoints import LedgerBehind
 from resources.decision_register import Registered
 from resources.portfolios import Edition
 from resources.publications import Card, Pack
@@ -74,7 +75,10 @@ def review(
     }
     with _recording(platform, instance) as recorder:
         try:
+            platform.checkpoints.require_up_to_date(version.name)  # asked again before deciding; said early
             result = _run(platform, jobs.review_model_version.name, version, {"ops": ops}, recorder)
+        except LedgerBehind:
+            raise  # nothing may be added to such a ledger, not even that somebody tried
         except Unavailable as error:
             _note_attempt(platform, version.key, error)
             raise

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from modelrisk.signatures import TrustedKeys
 from resources.case_files import CaseFiles
+from resources.checkpoints import Checkpoints
 from resources.datasets import Datasets
 from resources.datasheets import DatasheetReader
 from resources.decider import Decider
@@ -74,8 +75,9 @@ class Platform:
 
     @cached_property
     def signer(self) -> KeyFile:
-        """The key that signs decisions."""
-        return KeyFile(self.settings.signing_key)
+        """The key that signs decisions; made on first use only where nobody named one."""
+        is_own = self.settings.signing_key == self.settings.home.signing_key
+        return KeyFile(self.settings.signing_key, create=is_own)
 
     @cached_property
     def stages(self) -> StageStore:
@@ -92,6 +94,13 @@ class Platform:
         """The signed decisions."""
         return DecisionRegister(
             evidence=self.evidence, ledger=self.ledger, signer=self.signer, trusted=self.trusted
+        )
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """Copies of the ledger's checkpoint in the registry."""
+        return Checkpoints(
+            registry=self.registry, ledger=self.ledger, signer=self.signer, trusted=self.trusted
         )
 
     @cached_property
@@ -130,7 +139,7 @@ class Platform:
             evidence=self.evidence,
             case_files=self.case_files,
             governance=self.governance,
-            signer=self.signer,
+            checkpoints=self.checkpoints,
             trusted=self.trusted,
             now=self.settings.circumstances.now,
         )
@@ -148,6 +157,7 @@ class Platform:
             governance=self.governance,
             ledger=self.ledger,
             evidence=self.evidence,
+            checkpoints=self.checkpoints,
             now=self.settings.circumstances.now,
         )
 
@@ -188,10 +198,12 @@ class Platform:
                 evidence=self.evidence,
                 ledger=self.ledger,
                 register=self.register,
+                checkpoints=self.checkpoints,
                 circumstances=self.settings.circumstances,
             ),
             "publications": self.publications,
             "releases": self.releases,
+            "checkpoints": self.checkpoints,
             "inventories": self.inventories,
             "portfolios": self.portfolios,
             "registry": self.registry,

@@ -10,6 +10,7 @@ from modelrisk.decisions import Kind, Submission, decide
 from modelrisk.evidence import canonical_bytes, digest_of
 from modelrisk.ledger import EventKind, LedgerStore, evaluation_uses, utc_text
 from modelrisk.records import Predictions, StageEvidence
+from resources.checkpoints import Checkpoints
 from resources.decision_register import DecisionRegister, Registered
 from resources.environments import Circumstances
 from resources.evidence_store import EvidenceStore
@@ -24,6 +25,7 @@ class Decider:
         evidence: where each stage's evidence is kept.
         ledger: earlier uses of the evaluation data.
         register: the decisions made so far.
+        checkpoints: what the registry remembers of the ledger.
         circumstances: who asks, with what, and when.
     """
 
@@ -34,12 +36,14 @@ class Decider:
         evidence: EvidenceStore,
         ledger: LedgerStore,
         register: DecisionRegister,
+        checkpoints: Checkpoints,
         circumstances: Circumstances,
     ) -> None:
         self._governance = governance
         self._evidence = evidence
         self._ledger = ledger
         self._register = register
+        self._checkpoints = checkpoints
         self._circumstances = circumstances
 
     def decide(
@@ -64,8 +68,12 @@ class Decider:
 
         Raises:
             InvalidDocument: policy or intake break their contract.
-            Unavailable: evidence or ledger cannot be written.
+            LedgerBehind: the registry remembers more of the ledger than there is here.
+            IntegrityError: the registry remembers another ledger.
+            Unavailable: evidence or ledger cannot be written, or the registry did not answer.
         """
+        if not preview:
+            self._checkpoints.require_up_to_date(case.version.name)
         if not fresh and not preview:
             known = self._register.same_inputs(case.version, case.bound)
             if known is not None:

@@ -29,6 +29,7 @@ from modelrisk.oversight import (
     review_days,
     undeclared_models,
 )
+from resources.checkpoints import Checkpoints
 from resources.evidence_store import EvidenceStore
 from resources.governance import Governance
 from resources.model_registry import Registry
@@ -68,6 +69,7 @@ class Inventories:
         governance: what is declared of them.
         ledger: where a changed snapshot is noted, and what was decided.
         evidence: where snapshots lie.
+        checkpoints: what the registry remembers of the ledger.
         now: the present instant, UTC.
     """
 
@@ -78,12 +80,14 @@ class Inventories:
         governance: Governance,
         ledger: LedgerStore,
         evidence: EvidenceStore,
+        checkpoints: Checkpoints,
         now: Callable[[], datetime.datetime],
     ) -> None:
         self._registry = registry
         self._governance = governance
         self._ledger = ledger
         self._evidence = evidence
+        self._checkpoints = checkpoints
         self._now = now
 
     def take(self) -> Taken:
@@ -94,8 +98,9 @@ class Inventories:
         Raises:
             InvalidDocument: the policy is faulty. A faulty intake is a fault of its model in the snapshot.
             CallerMistake: there is no governance directory.
+            LedgerBehind: the registry remembers more of the ledger than there is here; nothing is noted.
             Unavailable: the registry, the ledger or the evidence store cannot be read or written.
-            IntegrityError: the ledger is not whole.
+            IntegrityError: the ledger is not whole, or the registry remembers another one.
         """
         inventory, upto = self._read()
         at = utc_text(self._now())
@@ -179,8 +184,10 @@ class Inventories:
         policy = self._governance.policy()
         for _ in range(_READINGS):
             before = self._newest_release()
+            models = tuple(self._registry.models())
+            self._checkpoints.require_newest({model.name: model.checkpoint for model in models})
             inventory = inventory_of(
-                models=self._registry.models(),
+                models=models,
                 versions=self._registry.newest_first(),
                 intakes=self._governance.survey(policy),
                 policy=policy,

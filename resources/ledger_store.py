@@ -177,6 +177,11 @@ class SqliteLedger:
         with self._reading() as reader:
             return None if reader is None else reader.head()
 
+    def digest_at(self, seq: int) -> str | None:
+        """See `modelrisk.ledger.LedgerReader.digest_at`."""
+        with self._reading() as reader:
+            return None if reader is None else reader.digest_at(seq)
+
     def checkpoint(self, signer: Signer, *, trusted: TrustedKeys | None = None) -> bytes | None:
         """See `modelrisk.ledger.LedgerStore.checkpoint`."""
         if not self.path.exists() and not self.checkpoint_path.exists():

@@ -25,7 +25,7 @@ from urllib.parse import unquote
 from modelrisk.errors import CallerMistake, IntegrityError, ModelRiskError, Unavailable
 from modelrisk.identity import RUN_SCHEME, ModelVersion
 from modelrisk.lineage import DatasetInput, Lineage, dataset_location
-from modelrisk.registrations import RegisteredModel, Registration
+from modelrisk.registrations import CHECKPOINT_TAG, RegisteredModel, Registration
 from resources.model_files import MLmodel, ModelFiles
 from resources.redaction import one_line, quoted, redacted_uri
 from resources.tracking_store import NotThereError, TrackingStore
@@ -181,7 +181,7 @@ class ModelRegistry:
         for found in self._paged("the registered models", partial(_page_of_models, _LONG_PAGE)):
             if found.tags.get(_PROMPT_TAG) is None:
                 aliases = {str(alias): str(number) for alias, number in dict(found.aliases or {}).items()}
-                yield RegisteredModel(str(found.name), aliases)
+                yield RegisteredModel(str(found.name), aliases, found.tags.get(CHECKPOINT_TAG))
 
     def lineage(self, version: ModelVersion) -> Lineage:
         """What the registry says about a version.

@@ -28,15 +28,14 @@ from modelrisk.ledger import (
     unfinished_release,
     utc_text,
 )
-from modelrisk.signatures import Signer, TrustedKeys
+from modelrisk.signatures import TrustedKeys
 from resources.case_files import CaseFiles
+from resources.checkpoints import Checkpoints
 from resources.decision_register import DecisionRegister, Registered
 from resources.evidence_store import EvidenceStore
 from resources.failpoints import reach
 from resources.governance import Governance
 from resources.model_registry import Registry
-
-CHECKPOINT_TAG = "model_risk.checkpoint"
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Releases:
         evidence: the evidence behind them.
         case_files: reads the present state of a case.
         governance: what policy asks now.
-        signer: signs checkpoints.
+        checkpoints: copies of the ledger's checkpoint in the registry.
         trusted: tells the keys whose checkpoints are believed.
         now: tells the present instant in UTC; recorded only.
     """
@@ -97,7 +96,7 @@ class Releases:
         evidence: EvidenceStore,
         case_files: CaseFiles,
         governance: Governance,
-        signer: Signer,
+        checkpoints: Checkpoints,
         trusted: Callable[[], TrustedKeys],
         now: Callable[[], datetime],
     ) -> None:
@@ -107,7 +106,7 @@ class Releases:
         self._evidence = evidence
         self._case_files = case_files
         self._governance = governance
-        self._signer = signer
+        self._checkpoints = checkpoints
         self._trusted = trusted
         self._now = now
 
@@ -138,7 +137,7 @@ class Releases:
         unfinished = unfinished_release(self._ledger, version.name)
         in_place = self._registry.alias(version.name, alias) == version
         if unfinished is None and before is not None and before.subject == version.key and in_place:
-            self._publish_checkpoint(version.name)
+            self._checkpoints.publish(version.name)
             return _promoted(before, resumed=False, moved=False)
         started = self._started(version, decision, alias=alias, by=by, reason=reason, before=before)
         if started.kind is EventKind.RELEASE_FINISHED:
@@ -162,7 +161,7 @@ class Releases:
             unless=lambda ledger: _finished_since(before, ledger, version),
         )
         reach("release.after_finished")
-        self._publish_checkpoint(version.name)
+        self._checkpoints.publish(version.name)
         resumed = unfinished is not None and unfinished.seq == started.seq
         return _promoted(finished, resumed=resumed, moved=True)
 
@@ -240,8 +239,8 @@ class Releases:
         )
 
     def _require_whole_ledger(self, name: str) -> None:
-        copy = self._registry.model_tags(name).get(CHECKPOINT_TAG)
-        report = self._ledger.verify(self._trusted(), copies=[] if copy is None else [copy.encode()])
+        self._checkpoints.require_up_to_date(name)
+        report = self._ledger.verify(self._trusted())
         if report.broken is not None or (report.entries and report.covered is None):
             broken = report.broken
             raise IntegrityError(
@@ -273,12 +272,6 @@ class Releases:
                 expected=f"`{alias}` on {version} and the tags {', '.join(tags)}",
                 remedy=f"See who else writes to the registry, then run `model-risk release {version}` again",
             )
-
-    def _publish_checkpoint(self, name: str) -> None:
-        """Sign how far the ledger has come; keep a copy where its owner is not alone in control."""
-        signed = self._ledger.checkpoint(self._signer, trusted=self._trusted())
-        if signed is not None:
-            self._registry.tag_model(name, {CHECKPOINT_TAG: signed.decode()})
 
 
 def _finished_since(before: Event | None, ledger: LedgerReader, version: ModelVersion) -> Event | None:

@@ -9,7 +9,16 @@ from pathlib import Path
 from modelrisk.errors import CallerMistake, Unavailable
 from modelrisk.identity import RUN_SCHEME, ModelVersion
 from modelrisk.lineage import Lineage
-from modelrisk.registrations import RegisteredModel, Registration
+from modelrisk.registrations import CHECKPOINT_TAG, RegisteredModel, Registration
+from resources.checkpoints import Checkpoints
+from resources.ledger_store import SqliteLedger
+from resources.signer import KeyFile
+
+
+def checkpoints_of(registry: "FakeModelRegistry", ledger: SqliteLedger, root: Path) -> Checkpoints:
+    """Copies of a ledger's checkpoint, signed with the key under a directory."""
+    signer = KeyFile(root / "signing.pem")
+    return Checkpoints(registry=registry, ledger=ledger, signer=signer, trusted=lambda: signer.trusted)
 
 
 @dataclass
@@ -77,7 +86,7 @@ class FakeModelRegistry:
         self._answering()
         for name in self._model_tags:
             aliases = {alias: to.version for (model, alias), to in self._aliases.items() if model == name}
-            yield RegisteredModel(name, aliases)
+            yield RegisteredModel(name, aliases, self._model_tags[name].get(CHECKPOINT_TAG))
 
     def lineage(self, version: ModelVersion) -> Lineage:
         self._require(version)

@@ -85,12 +85,14 @@ def words_in_code(text: str) -> list[str]:
 
 def commands() -> Iterator[tuple[str, str]]:
     """Every call of the program in a document: where, and the call."""
-    for block in blocks("sh", "yaml"):
-        for line in block.text.splitlines():
-            start = re.search(rf"(?:^|&& |until |run: |\.venv/bin/){PROGRAM} .*", line)
+    scripts = [(block.document.name, block.text) for block in blocks("sh", "yaml")]
+    scripts += [(file.name, file.read_text()) for file in sorted((ROOT / "deploy" / "ci").iterdir())]
+    for name, text in scripts:
+        for line in text.splitlines():
+            start = re.search(rf"(?:^|&& |until |then |run: |^ *- |^ +|\.venv/bin/){PROGRAM} .*", line)
             if start:
-                call, *_ = re.split(r" [>|&] |;", PROGRAM + start[0].partition(PROGRAM)[2])
-                yield block.document.name, call
+                call, *_ = re.split(r" [>|&]+ |;", PROGRAM + start[0].partition(PROGRAM)[2])
+                yield name, call
     for document in DOCUMENTS:
         for call in words_in_code(prose(document)):
             if call.startswith(f"{PROGRAM} "):

@@ -1,5 +1,6 @@
 """Commands that decide: `review` and `release`."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -58,6 +59,8 @@ def review(
     else:
         decision, _, _ = runs.review(platform, version, fresh=fresh)
         digest = decision.digest
+        if not platform.checkpoints.remembers(version.name, decision.sequence):
+            sys.stderr.write(_NOT_REMEMBERED)
     record = decision.record
     text = {
         ReviewFormat.TABLE: lambda: decision_text(record, digest),
@@ -67,6 +70,12 @@ def review(
     }[form]()
     put(text, output=output)
     return record.exit_code
+
+
+_NOT_REMEMBERED = (
+    "! The decision is recorded, but the registry took no copy of the ledger's checkpoint: if this home is"
+    " lost, nobody will notice. Give the reviewer the right to write tags of registered models.\n"
+)
 
 
 def release(
@@ -83,8 +92,6 @@ def release(
 
     Exit codes: 0 released, 1 refused, 2 nothing was attempted, 3 something could not be reached.
     """
-    import sys
-
     from pipelines import runs
     from resources.assembly import Platform
     from resources.releases import Refused

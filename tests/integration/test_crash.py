@@ -272,7 +272,7 @@ def releases_of(platform: Platform, registry: Any) -> Releases:
         evidence=platform.evidence,
         case_files=platform.case_files,
         governance=platform.governance,
-        signer=platform.signer,
+        checkpoints=platform.checkpoints,
         trusted=platform.trusted,
         now=platform.settings.circumstances.now,
     )

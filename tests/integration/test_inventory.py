@@ -16,7 +16,7 @@ from resources.evidence_store import EvidenceStore
 from resources.governance import Governance
 from resources.inventories import Inventories
 from resources.ledger_store import SqliteLedger
-from tests.fakes import FakeModelRegistry
+from tests.fakes import FakeModelRegistry, checkpoints_of
 from tests.workbench import declare
 
 
@@ -52,6 +52,7 @@ def inventories(place, registry) -> Inventories:
         governance=Governance(place / "governance"),
         ledger=SqliteLedger(place / "ledger.db"),
         evidence=EvidenceStore(place / "evidence"),
+        checkpoints=checkpoints_of(registry, SqliteLedger(place / "ledger.db"), place),
         now=lambda: datetime(2026, 11, 26, tzinfo=UTC),
     )
 

@@ -26,7 +26,7 @@ from resources.inventories import Inventories
 from resources.ledger_store import SqliteLedger
 from resources.notifier import Notifier
 from resources.signer import KeyFile
-from tests.fakes import FakeModelRegistry
+from tests.fakes import FakeModelRegistry, checkpoints_of
 from tests.listening import Listener, listening
 from tests.workbench import declare
 
@@ -83,6 +83,7 @@ class World:
             governance=self.governance,
             ledger=self.ledger,
             evidence=EvidenceStore(self.root / "evidence"),
+            checkpoints=checkpoints_of(self.registry, self.ledger, self.root),
             now=self.clock.now,
         )
 
