@@ -3,10 +3,12 @@
 What does not belong here: what they say (`modelrisk.documents`, `modelrisk.packs`).
 """
 
+import shlex
+
 import dagster as dg
 
 from assets.inventory import intake, lineage
-from assets.materializations import materialized
+from assets.materializations import links, materialized
 from assets.partitions import MODEL_VERSIONS
 from assets.release import decision
 from modelrisk.cases import Case, IntakeRecord
@@ -70,6 +72,7 @@ def model_card(
     """Every number on it comes from the record and the evidence it names, or there is no card."""
     card = publications.card(decision, intake=intake.intake, case=case, datasheets=sheets)
     context.log.info("card of %s", decision.record.model)
+    version = shlex.quote(decision.record.model)
     return materialized(
         card,
         shown={
@@ -77,6 +80,10 @@ def model_card(
             "headline": decision.record.headline,
             "card": dg.MetadataValue.md(without_metadata(publications.text(card.markdown))),
             "page": dg.MetadataValue.path(publications.page(card, decision.record.version)),
+            "get the page": f"model-risk card {version} --format html --output card.html",
+            "read on": links(
+                decision.record.model, decision="release/decision", pack="documentation/evidence_pack"
+            ),
         },
     )
 
@@ -108,8 +115,12 @@ def evidence_pack(
         pack,
         shown={
             "file": dg.MetadataValue.path(pack.path),
+            "get a copy": f"model-risk pack {shlex.quote(decision.record.model)} --output pack.zip",
+            "verify with": f"model-risk verify {shlex.quote(str(pack.path))}",
             "bytes": pack.size,
             "digest": pack.digest,
-            "verify with": f"model-risk verify {pack.path}",
+            "read on": links(
+                decision.record.model, decision="release/decision", card="documentation/model_card"
+            ),
         },
     )

@@ -4,6 +4,7 @@ What does not belong here: metrics (`modelrisk.metrics`), which of them a task n
 """
 
 import dagster as dg
+from pydantic import Field
 
 from assets.inventory import lineage
 from assets.materializations import materialized, shown_evidence
@@ -17,8 +18,10 @@ from resources.predictions import ScoredOnce
 class ScoringConfig(dg.Config):
     """How predictions are made."""
 
-    fresh: bool = False
-    """Score again even if this very model has already been scored on this very data."""
+    fresh: bool = Field(
+        default=False,
+        description="Score again even if this very model has already been scored on this very data.",
+    )
 
 
 @dg.asset(

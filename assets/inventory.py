@@ -5,12 +5,15 @@ What does not belong here: reading YAML or the registry (`resources`).
 
 import dagster as dg
 
-from assets.materializations import materialized, shown_evidence, table, version_of
+from assets.materializations import link, links, materialized, short_digest, shown_evidence, table, version_of
 from assets.partitions import MODEL_VERSIONS
+from modelrisk import pages
 from modelrisk.cases import Case, IntakeRecord
+from modelrisk.documents.text import visible
 from modelrisk.inventory import Taken
 from resources.case_files import CaseFiles
 from resources.inventories import Inventories
+from resources.model_registry import Registry
 
 
 @dg.asset(
@@ -51,7 +54,7 @@ def models(inventories: dg.ResourceParam[Inventories]) -> dg.MaterializeResult[T
                     for day in overview.soonest(_DAYS_SHOWN)
                 ]
             ),
-            "snapshot": taken.snapshot,
+            "snapshot": short_digest(taken.snapshot),
         },
     )
 
@@ -96,20 +99,34 @@ def intake(
     description="What the registry knows of the version, its champion, and digests of all it depends on.",
 )
 def lineage(
-    context: dg.AssetExecutionContext, case_files: dg.ResourceParam[CaseFiles]
+    context: dg.AssetExecutionContext,
+    case_files: dg.ResourceParam[CaseFiles],
+    registry: dg.ResourceParam[Registry],
 ) -> dg.MaterializeResult[Case]:
     """The case opened: model, data, champion and documents, each bound by digest."""
     case = case_files.open(version_of(context))
+    version, run_id = case.version, case.lineage.run_id
+    command = pages.how_to_see(registry.place)
     return materialized(
         case,
         shown={
             "champion": case.champion.statement,
-            "run": case.lineage.run_id,
+            "version in MLflow": link(
+                pages.of_version(registry.place, version),
+                f"{command}  then Models, {visible(version.name)}, Version {visible(version.version)}",
+            ),
+            "run in MLflow": None
+            if run_id is None
+            else link(
+                pages.of_run(registry.place, run_id), f"{command}  then http://127.0.0.1:5000/#/runs/{run_id}"
+            ),
+            "experiment": visible(case.lineage.experiment) or None,
+            "run": run_id,
             "source commit": case.lineage.source_commit,
             "flavors": ", ".join(case.lineage.flavors),
             "digests": table(
                 [
-                    {"of": name, "digest": getattr(case.bound, name) or "not read"}
+                    {"of": name, "digest": short_digest(getattr(case.bound, name)) or "not read"}
                     for name in ("model", "environment", "evaluation", "training", "champion", "intake")
                 ]
             ),
@@ -117,5 +134,6 @@ def lineage(
                 [{"with": name, "problem": str(problem)} for name, problem in case.problems.items()]
             ),
             **shown_evidence(case.evidence),
+            "read on": links(version.key, decision="release/decision", intake="inventory/intake"),
         },
     )

@@ -8,10 +8,12 @@ from typing import TypeVar
 
 import dagster as dg
 
+from modelrisk import pages
 from modelrisk.decisions import DecisionRecord, binding_estimate
 from modelrisk.documents.card.stage_tables import AS_EXPECTED, named_table
 from modelrisk.documents.decision_report import as_rows
 from modelrisk.documents.pictures import intervals, pictures
+from modelrisk.documents.text import NOTHING, for_markdown
 from modelrisk.estimates import Estimate, described_cohort
 from modelrisk.evidence import digest_of
 from modelrisk.identity import ModelVersion
@@ -21,6 +23,10 @@ from modelrisk.verdicts import Verdict
 T = TypeVar("T")
 Shown = Mapping[str, dg.MetadataValue | str | int | float | None]
 _NUMBERS_SHOWN = 60
+_IN_PLACE = 999
+"""Characters of Markdown that Dagster shows in place; more waits behind a click."""
+_DIGEST_SHOWN = 19
+"""`sha256:` and twelve digits: a whole digest pushes the rest of a page out of sight."""
 
 
 def version_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> ModelVersion:
@@ -70,13 +76,59 @@ def shown_evidence(evidence: StageEvidence) -> Shown:
     return shown | plotted(one for one in grouped if one.reference is not None)
 
 
+def links(partition: str, **pages_of: str) -> dg.MetadataValue:
+    """Other assets' pages, open at the same version.
+
+    Args:
+        partition: the version's partition key.
+        pages_of: assets by what people call them, with `_` for a space.
+    """
+    return dg.MetadataValue.md(
+        " · ".join(
+            f"[{name.replace('_', ' ')}]({pages.of_asset(asset, partition)})"
+            for name, asset in pages_of.items()
+        )
+    )
+
+
+def link(address: str | None, otherwise: str) -> dg.MetadataValue:
+    """A link to a page outside; without one, what to do instead: a dead link is worse than a told command."""
+    return dg.MetadataValue.text(otherwise) if address is None else dg.MetadataValue.url(address)
+
+
+def blocked_by(record: DecisionRecord) -> dg.MetadataValue | None:
+    """What refuses, each a link to its check, as many as Dagster shows in place; None when nothing does."""
+    lines: list[str] = []
+    blocking = [row for row in as_rows(record) if row.blocks]
+    for row in blocking:
+        rest = f"- and {len(blocking) - len(lines)} more, in *gates*"
+        measured = (
+            "" if row.measured == NOTHING else f": {for_markdown(row.measured)}, {for_markdown(row.limit)}"
+        )
+        line = (
+            f"- {row.words} [{for_markdown(row.control)}]({pages.of_check(row.stage, row.control)}){measured}"
+        )
+        if len("\n".join([*lines, line, rest])) > _IN_PLACE:
+            lines.append(rest)
+            break
+        lines.append(line)
+    return dg.MetadataValue.md("\n".join(lines)) if lines else None
+
+
+def short_digest(digest: str | None) -> str | None:
+    """A digest's first digits, enough to compare by eye; the whole stands in ledger, record and pack."""
+    if digest is None or len(digest) <= _DIGEST_SHOWN:
+        return digest
+    return f"{digest[:_DIGEST_SHOWN]}…"
+
+
 def gates_table(record: DecisionRecord) -> dg.MetadataValue:
     """Every gate that applies, what blocks first, with how far it was from its limit."""
     return table(
         [
             {
-                "gate": row.control,
                 "verdict": row.words,
+                "gate": row.title,
                 "measured": row.measured,
                 "limit": row.limit,
                 "how far": row.margin,
@@ -146,6 +198,8 @@ def table(rows: Table | Sequence[Mapping[str, Scalar]]) -> dg.MetadataValue:
 
 def _of_interest(name: str, rows: Table) -> dict[str, dg.MetadataValue]:
     """What is not as expected, with a count of the rest, which is in the evidence and on the card."""
+    if name == "confusion matrix":
+        rows = tuple(row for row in rows if row.get("rows"))
     shown = named_table(name, "", rows)
     if not shown.summary:
         return {name: table(rows)}

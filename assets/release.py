@@ -8,14 +8,24 @@ What does not belong here: the algebra of decisions (`modelrisk.decisions`), the
 """
 
 import dagster as dg
+from pydantic import Field
 
 from assets.evaluation import champion_comparison, fairness, predictions, quality
 from assets.inventory import intake, lineage
-from assets.materializations import binding_charts, gates_table, materialized, table, version_of
+from assets.materializations import (
+    binding_charts,
+    blocked_by,
+    gates_table,
+    links,
+    materialized,
+    short_digest,
+    table,
+    version_of,
+)
 from assets.partitions import MODEL_VERSIONS
 from assets.validation import evaluation_data
 from modelrisk.cases import Case, IntakeRecord
-from modelrisk.decisions import Clearance
+from modelrisk.decisions import Clearance, Outcome
 from modelrisk.documents.decision_report import as_markdown, next_step
 from modelrisk.records import Predictions, StageEvidence
 from resources.checkpoints import Checkpoints
@@ -23,21 +33,32 @@ from resources.decider import Decider
 from resources.decision_register import Registered
 from resources.releases import Promoted, Refused, Releases
 
+_HOW_TO_RELEASE = (
+    "job `release_model_version` on this partition, or `model-risk release NAME@VERSION`;"
+    " by itself where policy says `promotion: automatic`"
+)
+
 
 class ReviewConfig(dg.Config):
     """How a decision is made."""
 
-    fresh: bool = False
-    """Decide anew even if the same inputs have been decided before."""
-    preview: bool = False
-    """Judge without deciding: nothing is signed, nothing can be released."""
+    fresh: bool = Field(
+        default=False, description="Decide anew even if the same inputs have been decided before."
+    )
+    preview: bool = Field(
+        default=False,
+        description="Judge without deciding: nothing is signed, and nothing can be released on it.",
+    )
 
 
 class ReleaseConfig(dg.Config):
     """Who asks for a promotion, and why; both are recorded."""
 
-    by: str
-    reason: str
+    by: str = Field(
+        min_length=1,
+        description="Who asks for the release, as the ledger is to name them: an e-mail address.",
+    )
+    reason: str = Field(min_length=1, description="Why it is released now: the meeting, ticket or approval.")
 
 
 @dg.asset(
@@ -55,7 +76,12 @@ class ReleaseConfig(dg.Config):
         "fairness": dg.AssetIn(fairness.key),
         "champion_comparison": dg.AssetIn(champion_comparison.key),
     },
-    description="The signed decision: releasable or refused, with what binds it and what to do.",
+    description=(
+        "The signed decision: releasable or refused, with what binds it and what to do.\n\n"
+        "*Why was my version refused?* Choose it under **Partitions**: *blocked by* links to each gate that"
+        " refuses, *gates* says how far each was from its limit.\n\n"
+        "A version is reviewed by itself once it is registered; by hand: job `review_model_version`."
+    ),
 )
 def decision(
     context: dg.AssetExecutionContext,
@@ -84,14 +110,24 @@ def decision(
             "verdict": record.verdict.value,
             "headline": record.headline,
             "do next": next_step(record) or None,
+            "blocked by": blocked_by(record),
+            "to release": _HOW_TO_RELEASE if record.verdict is Outcome.RELEASABLE else None,
             **binding_charts(record),
             "gates": gates_table(record),
             "report": dg.MetadataValue.md(as_markdown(record)),
             "tier": record.tier,
             "champion": record.champion,
             "earlier reviews on this evaluation data": record.uses.reviews,
-            "record digest": registered.digest,
+            "record digest": short_digest(registered.digest),
             "ledger entry": registered.sequence,
+            "read on": links(
+                record.model,
+                card="documentation/model_card",
+                pack="documentation/evidence_pack",
+                datasheets="documentation/datasheet",
+                where_it_comes_from="inventory/lineage",
+                release="release/clearance",
+            ),
             "checkpoint not copied to the registry": not_copied,
         },
     )
@@ -104,7 +140,10 @@ def decision(
     kinds={"mlflow"},
     code_version="1",
     deps=[decision],
-    description="Whether the newest decision still holds for the bytes now in the registry.",
+    description=(
+        "Whether the newest decision still holds for the bytes now in the registry. Made anew by each"
+        " release; a version without one was never asked to be released."
+    ),
 )
 def clearance(
     context: dg.AssetExecutionContext, releases: dg.ResourceParam[Releases]
@@ -115,7 +154,7 @@ def clearance(
         cleared,
         shown={
             "cleared": dg.MetadataValue.bool(cleared.cleared),
-            "decision": cleared.record,
+            "decision": short_digest(cleared.record),
             "reasons": table([{"reason": reason} for reason in cleared.reasons]),
         },
     )
@@ -128,7 +167,10 @@ def clearance(
     kinds={"mlflow"},
     code_version="1",
     deps=[clearance],
-    description="The registry alias moved to this version; refuses by itself whatever is not cleared.",
+    description=(
+        "The registry alias moved to this version; refuses by itself whatever is not cleared. To release: job"
+        " `release_model_version`, which asks for `by` and `reason`."
+    ),
 )
 def promotion(
     context: dg.AssetExecutionContext, config: ReleaseConfig, releases: dg.ResourceParam[Releases]
@@ -149,6 +191,6 @@ def promotion(
             "previous champion": outcome.previous or "none",
             "by": outcome.by,
             "reason": outcome.reason,
-            "decision": outcome.record,
+            "decision": short_digest(outcome.record),
         },
     )

@@ -12,6 +12,7 @@ from assets.materializations import Shown, estimates_table, short
 from modelrisk.decisions import ControlResult, binding_estimate
 from modelrisk.documents.decision_report import gate_row
 from modelrisk.documents.pictures import intervals
+from modelrisk.documents.text import NOTHING, for_markdown
 from modelrisk.verdicts import Verdict
 
 _GREEN = (Verdict.PASSED, Verdict.WAIVED, Verdict.NOT_APPLICABLE)
@@ -25,25 +26,29 @@ def gate(control: ControlResult) -> dg.AssetCheckResult:
         check_name=control.id,
         asset_key=control.asset.split("/"),
         severity=dg.AssetCheckSeverity.ERROR if control.blocks else dg.AssetCheckSeverity.WARN,
-        description=control.reason,
+        description=for_markdown(control.reason),
         metadata={name: entry for name, entry in shown.items() if entry is not None},
     )
 
 
 def _words(control: ControlResult) -> Shown:
     """Dagster sorts a check's entries by name and shows text in place, so each stays one line."""
-    if control.rule is None:
-        return {"verdict": control.verdict.value}
     row = gate_row(control)
+    if control.rule is None:
+        return {"verdict": row.words}
     return {
         "verdict": row.words,
-        "measured": row.measured,
+        "measured": _if_any(row.measured),
         "limit": row.limit,
-        "how far": row.margin,
-        "do next": None if control.verdict in _GREEN else control.remedy,
+        "how far": _if_any(row.margin),
+        "do next": None if control.verdict in _GREEN else row.remedy,
         "required because": "; ".join(control.why_required),
         "rule": control.rule.source,
     }
+
+
+def _if_any(words: str) -> str | None:
+    return None if words == NOTHING else words
 
 
 def _numbers(control: ControlResult) -> Shown:

@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.inventory import models
 from assets.materializations import table
-from modelrisk.documents.text import visible
+from modelrisk.documents.text import for_markdown, visible
 from modelrisk.inventory import Taken
 from modelrisk.oversight import Concern
 from resources.inventories import Inventories
@@ -65,7 +65,7 @@ def _result(name: str, concerns: Sequence[Concern], all_well: str) -> dg.AssetCh
         check_name=name,
         asset_key=models.key,
         severity=dg.AssetCheckSeverity.ERROR if grave else dg.AssetCheckSeverity.WARN,
-        description=f"{visible(first[0].statement)}{more}" if first else all_well,
+        description=f"{for_markdown(first[0].statement)}{more}" if first else all_well,
         metadata={
             "concerns": len(concerns),
             "do next": visible(first[0].remedy) if first else "nothing",

@@ -10,7 +10,7 @@ import dagster as dg
 from assets.materializations import table
 from assets.partitions import QUARTERS
 from assets.portfolio import report
-from modelrisk.documents.text import visible
+from modelrisk.documents.text import for_markdown, visible
 from modelrisk.errors import IntegrityError
 from resources.portfolios import Edition, Portfolios
 
@@ -105,6 +105,6 @@ def _result(
         check_name=name,
         asset_key=report.key,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=words,
+        description=for_markdown(words),
         metadata=dict(shown),
     )

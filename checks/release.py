@@ -9,6 +9,7 @@ from assets.documentation import evidence_pack
 from assets.partitions import MODEL_VERSIONS
 from assets.release import clearance, decision
 from modelrisk.decisions import Clearance, Outcome
+from modelrisk.documents.text import for_markdown
 from modelrisk.packs import PackVerdict
 from resources.decision_register import Registered
 from resources.publications import Pack, Publications
@@ -17,7 +18,11 @@ from resources.publications import Pack, Publications
 @dg.asset_check(
     asset=decision,
     partitions_def=MODEL_VERSIONS,
-    description="The decision is releasable. If not, the report on the asset says what to do.",
+    description=(
+        "The decision is releasable.\n\n**To pass:** choose the version under *Partitions* of the asset:"
+        " *blocked by* links to each gate that refuses, whose *do next* says what to do. Mend the model, log"
+        " and register it as the next version; the sensor `new_versions` has it reviewed within a minute."
+    ),
 )
 def version_is_releasable(decision: Registered) -> dg.AssetCheckResult:
     """Green exactly if the signed record says releasable."""
@@ -25,7 +30,7 @@ def version_is_releasable(decision: Registered) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=record.verdict is Outcome.RELEASABLE,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=record.headline,
+        description=for_markdown(record.headline),
         metadata={
             "verdict": record.verdict.value,
             "blocking": ", ".join(control.id for control in record.controls if control.blocks) or "none",
@@ -37,7 +42,11 @@ def version_is_releasable(decision: Registered) -> dg.AssetCheckResult:
 @dg.asset_check(
     asset=evidence_pack,
     partitions_def=MODEL_VERSIONS,
-    description="Signature, digests and headline numbers of the pack verify against this platform's keys.",
+    description=(
+        "Signature, digests and headline numbers of the pack verify against this platform's keys.\n\n"
+        "**To pass:** *failures* names what differs; launch `review_model_version` again, which writes"
+        " a new pack. If that is red too, run `model-risk ledger verify`."
+    ),
 )
 def evidence_pack_verifies(
     evidence_pack: Pack, publications: dg.ResourceParam[Publications]
@@ -59,13 +68,17 @@ def evidence_pack_verifies(
     asset=clearance,
     blocking=True,
     partitions_def=MODEL_VERSIONS,
-    description="The newest decision is releasable and nothing it depends on has changed since.",
+    description=(
+        "The newest decision is releasable and nothing it depends on has changed since.\n\n"
+        "**To pass:** *reasons* on the asset names what refuses or has changed; launch `review_model_version`"
+        " for the version again, then `release_model_version`."
+    ),
 )
 def cleared_for_release(clearance: Clearance) -> dg.AssetCheckResult:
     """The one blocking gate: promotion in the same run waits for it."""
     return dg.AssetCheckResult(
         passed=clearance.cleared,
         severity=dg.AssetCheckSeverity.ERROR,
-        description="cleared" if clearance.cleared else " ".join(clearance.reasons),
+        description="cleared" if clearance.cleared else for_markdown(" ".join(clearance.reasons)),
         metadata={"decision": clearance.record or "none", "reasons": len(clearance.reasons)},
     )

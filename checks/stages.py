@@ -47,7 +47,7 @@ def _checks_of(key: dg.AssetKey, value_type: type, controls: Sequence[Control]) 
             name=control.id,
             asset=key,
             additional_deps=[] if is_intake else [intake.key],
-            description=f"{control.title}. To pass: {control.how_to_pass}",
+            description=_description(control),
             partitions_def=MODEL_VERSIONS,
         )
         for control in controls
@@ -55,6 +55,19 @@ def _checks_of(key: dg.AssetKey, value_type: type, controls: Sequence[Control]) 
     ins = {"declared": dg.AssetIn(intake.key)} | ({} if is_intake else {"stage": dg.AssetIn(key)})
     return dg.multi_asset_check(name=f"{'_'.join(key.path)}_gates", specs=specs, ins=ins)(
         _of_intake if is_intake else _of_stage(value_type)
+    )
+
+
+def _description(control: Control) -> str:
+    """What it judges, what to do when it is red, and what a green one does not tell."""
+    return "\n\n".join(
+        (
+            f"{control.title}.",
+            f"**Stops:** {control.risk}",
+            f"**Evidence:** {control.evidence}",
+            f"**To pass:** {control.how_to_pass}",
+            f"**Does not tell:** {control.limitations}",
+        )
     )
 
 

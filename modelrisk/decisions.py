@@ -292,11 +292,18 @@ def assess(
         rule=None if judgement.verdict is Verdict.NOT_APPLICABLE else _rule_view(obligation),
         reason=judgement.reason,
         why_required=obligation.why,
-        remedy=obligation.control.how_to_pass,
+        remedy=_remedy(obligation, evidence, judgement.verdict),
         margin=min(margins, default=None),
         rows_needed=max(needed, default=None),
         estimates=tuple(cell.estimate for cell in judgement.cells),
     )
+
+
+def _remedy(obligation: Obligation, evidence: StageEvidence | None, verdict: Verdict) -> str:
+    """What to do next; what stood in the stage's way comes before what the control asks."""
+    if verdict is Verdict.NOT_EVALUABLE and evidence is not None and evidence.problem is not None:
+        return f"{evidence.problem.remedy}."
+    return obligation.control.how_to_pass
 
 
 def _judgement(

@@ -11,8 +11,8 @@ import datetime
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from urllib.parse import quote
 
+from modelrisk import pages
 from modelrisk.decisions import DecisionRecord, Outcome
 from modelrisk.documents.text import visible
 from modelrisk.errors import ModelRiskError
@@ -76,7 +76,7 @@ def of_refusal(event: Event, record: DecisionRecord | ModelRiskError) -> Piece:
         event: the decision's ledger entry.
         record: the decision, or why it cannot be read; people are told all the same.
     """
-    page = f"/assets/release/decision?view=partitions&partition={quote(event.subject, safe='')}"
+    page = pages.of_asset("release/decision", event.subject)
     if isinstance(record, ModelRiskError):
         statement, next_step = f"it was refused, and its record cannot be read: {record.found}", record.remedy
         return Piece(News.REFUSED, event.seq, event.subject, None, statement, next_step, page)

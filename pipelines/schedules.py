@@ -12,19 +12,23 @@ from modelrisk.documents.text import visible
 from modelrisk.errors import ModelRiskError
 from modelrisk.oversight import due_reviews as reviews_due
 from modelrisk.portfolio.quarters import Quarter
+from pipelines.failure_stories import told
 from pipelines.jobs import report_portfolio, review_model_version, take_inventory
 from pipelines.requests import DUE, asked, request_review, room
 from resources.environments import Circumstances
 from resources.inventories import Inventories
 
 
-@dg.schedule(
-    name="hourly_inventory",
-    job=take_inventory,
-    cron_schedule="5 * * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Takes the inventory, so that a moved alias or a late review is seen within the hour.",
+@told(
+    lambda description: dg.schedule(
+        name="hourly_inventory",
+        job=take_inventory,
+        cron_schedule="5 * * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    ),
+    summary="Takes the inventory, so that a moved alias or a late review is seen within the hour.",
 )
 def hourly_inventory() -> dg.RunRequest:
     """Once an hour, five minutes past.
@@ -36,13 +40,16 @@ def hourly_inventory() -> dg.RunRequest:
     return dg.RunRequest()
 
 
-@dg.schedule(
-    name="due_reviews",
-    job=review_model_version,
-    cron_schedule="30 5,11,17,23 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description=(
+@told(
+    lambda description: dg.schedule(
+        name="due_reviews",
+        job=review_model_version,
+        cron_schedule="30 5,11,17,23 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    ),
+    summary=(
         "Reviews versions in use, and releasable ones that wait, again before they fall due by `review_every`"
         " or the intake's `next_review`: 15 % of the period ahead, at most 14 days. At most 20 at a time."
     ),
@@ -78,13 +85,16 @@ def due_reviews(
     return [request_review(review.version, tag=DUE, name=review.name, fresh=review.fresh) for review in open_]
 
 
-@dg.schedule(
-    name="portfolio_reports",
-    job=report_portfolio,
-    cron_schedule=["15 6 * * 1", "15 6 1 1,4,7,10 *"],
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description=("The report on the running quarter every Monday, and on the one that ended the day after."),
+@told(
+    lambda description: dg.schedule(
+        name="portfolio_reports",
+        job=report_portfolio,
+        cron_schedule=["15 6 * * 1", "15 6 1 1,4,7,10 *"],
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    ),
+    summary=("The report on the running quarter every Monday, and on the one that ended the day after."),
 )
 def portfolio_reports(circumstances: dg.ResourceParam[Circumstances]) -> dg.RunRequest:
     """Mondays, and on the first day of a quarter: the report on the quarter that yesterday lay in.

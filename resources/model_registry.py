@@ -52,6 +52,11 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 class Registry(Protocol):
     """What the pipeline asks of a model registry; `ModelRegistry` and the tests' fake both are one."""
 
+    @property
+    def place(self) -> str:
+        """Its tracking URI without credentials: fit for messages and links."""
+        ...
+
     def resolve(self, reference: str) -> ModelVersion:
         """The version that `NAME@VERSION`, `NAME@ALIAS`, a key or `[NAME@]runs:/...` means."""
         ...

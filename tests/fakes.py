@@ -31,6 +31,7 @@ class FakeModelRegistry:
     """
 
     down: Unavailable | None = None
+    place: str = "memory:"
     writes: list[tuple[str, str, str]] = field(default_factory=list)
     _lineages: dict[ModelVersion, Lineage] = field(default_factory=dict)
     _files: dict[ModelVersion, Path] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from modelrisk.errors import ModelRiskError, Unavailable
 from modelrisk.ledger import Event, EventKind
 from modelrisk.news import Ears, Piece, Told, is_for, messages, news_kind, of_alert, of_refusal
 from modelrisk.policy import Audience
+from pipelines.failure_stories import told
 from resources.decision_register import DecisionRegister
 from resources.environments import Circumstances
 from resources.governance import Governance
@@ -21,11 +22,14 @@ from resources.notifier import Notifier
 _SECONDS_OF_A_TICK = 30.0
 
 
-@dg.sensor(
-    name="news",
-    minimum_interval_seconds=60,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description=(
+@told(
+    lambda description: dg.sensor(
+        name="news",
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=description,
+    ),
+    summary=(
         "Tells the audiences of policy's `notify:` of refusals, overdue reviews and moved aliases: each once,"
         " many at once as one message. Without audiences it does nothing."
     ),

@@ -13,6 +13,7 @@ from modelrisk.documents.text import visible
 from modelrisk.errors import ModelRiskError
 from modelrisk.ledger import EventKind, LedgerReader
 from modelrisk.registrations import Registration
+from pipelines.failure_stories import told
 from pipelines.jobs import review_model_version, take_inventory
 from pipelines.requests import REGISTRATION, asked, registration_name, request_review, room
 from resources.environments import Circumstances
@@ -20,12 +21,15 @@ from resources.ledger_store import SqliteLedger
 from resources.model_registry import Registry
 
 
-@dg.sensor(
-    name="new_versions",
-    jobs=[review_model_version, take_inventory],
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description=(
+@told(
+    lambda description: dg.sensor(
+        name="new_versions",
+        jobs=[review_model_version, take_inventory],
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=description,
+    ),
+    summary=(
         "Reviews every newly registered version, newest first, at most 20 at a time. An old registry starts"
         " with the newest version of each model and those that carry an alias."
     ),

@@ -13,18 +13,22 @@ from modelrisk.errors import ModelRiskError
 from modelrisk.identity import ModelVersion
 from modelrisk.ledger import EventKind
 from modelrisk.policy import Promotion
+from pipelines.failure_stories import told
 from pipelines.jobs import release_model_version
 from pipelines.requests import MOST_REQUESTS
 from resources.governance import Governance
 from resources.ledger_store import SqliteLedger
 
 
-@dg.sensor(
-    name="automatic_release",
-    job=release_model_version,
-    minimum_interval_seconds=60,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Requests the release of releasable decisions where policy says `promotion: automatic`.",
+@told(
+    lambda description: dg.sensor(
+        name="automatic_release",
+        job=release_model_version,
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=description,
+    ),
+    summary="Requests the release of releasable decisions where policy says `promotion: automatic`.",
 )
 def automatic_release(
     context: dg.SensorEvaluationContext,

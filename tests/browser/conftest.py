@@ -37,7 +37,9 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: str, releasable: Registered, refused: Registered) -> Iterator[Browser]:
+def browser(
+    chromium: str, releasable: Registered, refused: Registered, mistaken: Registered
+) -> Iterator[Browser]:
     """Playwright keeps an event loop running, which Dagster cannot bear: reviews are made before, and no test
     of another module may find the browser open."""
     with sync_playwright() as playwright:
@@ -92,6 +94,19 @@ def releasable(bench: Bench) -> Registered:
 def refused(bench: Bench, releasable: Registered) -> Registered:
     """Reviewed after the releasable one, so that the newest verdict is the other one's."""
     decision = bench.review(bench.register(WRONG_WAY_ROUND))
+    assert decision.record.verdict is Outcome.REFUSED, decision.record.headline
+    return decision
+
+
+@pytest.fixture(scope="session")
+def mistaken(bench: Bench, refused: Registered) -> Registered:
+    """The first version of another model, of the lowest tier, with its labels the wrong way round."""
+    models = bench.governance / "models"
+    (models / "model.yaml").rename(models / "loan.yaml")  # the bench knows one file name only
+    name = f"{bench.prefix}-newsletter"
+    facts = {"materiality": "low", "affects": "nobody", "automation": "informs", "exposure": "internal"}
+    bench.declare(name=name, facts=facts)
+    decision = bench.review(bench.register(WRONG_WAY_ROUND, name=name))
     assert decision.record.verdict is Outcome.REFUSED, decision.record.headline
     return decision
 

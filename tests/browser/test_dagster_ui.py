@@ -18,7 +18,9 @@ import psutil
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from modelrisk import pages
 from tests.browser.conftest import PATIENCE_MS
+from tests.workbench import CALIBRATED
 
 ASSETS = {
     "inventory": ("intake", "lineage"),
@@ -113,12 +115,12 @@ def test_the_graph_shows_every_group_and_every_asset(served, watched_page):
 
 
 def test_the_check_on_the_decision_is_red_for_one_version_and_green_for_the_other(
-    served, watched_page, releasable, refused
+    served, watched_page, releasable, refused, mistaken
 ):
     with watched_page() as page:
         page.goto(f"{served.address}/assets/release/decision?view=checks&checkDetail=version_is_releasable")
         page.locator("button[role=tab][title=Partitions]").click()
-        expect(page.get_by_text("Failed (1)")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("Failed (2)")).to_be_visible(timeout=PATIENCE_MS)
         expect(page.get_by_text("Passed (1)")).to_be_visible(timeout=PATIENCE_MS)
         for decision, result in ((refused, "Failed"), (releasable, "Passed")):
             partition(page, decision).click()
@@ -179,6 +181,40 @@ def test_the_run_of_a_review_is_shown_with_its_version(served, watched_page, ref
         expect(page.get_by_text("Run of").first).to_be_visible(timeout=PATIENCE_MS)
         expect(page.get_by_text(f"partition: {refused.record.model}")).to_be_visible(timeout=PATIENCE_MS)
         expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_a_day_from_a_refused_version_to_a_releasable_one(served, watched_page, bench, mistaken):
+    """Understood from the UI alone, mended, registered again, seen by the sensor, reviewed."""
+    model = mistaken.record.version.name
+    with watched_page(height=1600) as page:
+        page.goto(f"{served.address}{pages.of_asset('release/decision', f'{model}@1')}")
+        blocked = page.get_by_role("row", name="blocked by")
+        expect(blocked.get_by_role("link", name="better_than_naive")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_role("row", name="read on").get_by_role("link")).to_have_count(5)
+        blocked.get_by_role("link", name="better_than_naive").click()
+        expect(page.get_by_text("Does not tell:")).to_be_visible(timeout=PATIENCE_MS)
+        page.locator("button[role=tab][title=Partitions]").click()
+        page.get_by_text(f"{model}@1", exact=True).locator("visible=true").last.click()
+        remedy = page.get_by_text("labels or the order of `prediction.classes` are the wrong way round")
+        expect(remedy).to_be_visible(timeout=PATIENCE_MS)
+
+    bench.register(CALIBRATED, name=model)
+    with watched_page() as page:
+        _wait_for_the_review(page, served, f"{model}@2")
+        page.goto(f"{served.address}{pages.of_asset('release/decision', f'{model}@2')}")
+        expect(page.get_by_text("releasable", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("blocked by")).to_have_count(0)
+        page.get_by_role("link", name="card", exact=True).click()
+        expect(page).to_have_url(re.compile(r"/assets/documentation/model_card\?.*newsletter(@|%40)2"))
+        expect(page.get_by_role("row", name="card").first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def _wait_for_the_review(page: Page, served: Served, version: str) -> None:
+    """Until the run that the sensor asked for has succeeded, as the list of runs shows it."""
+    review = f"q[0]={quote('job:review_model_version')}&q[1]={quote(f'tag:dagster/partition={version}')}"
+    page.goto(f"{served.address}/runs?{review}")
+    expect(page.get_by_text(f"partition: {version}").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=PATIENCE_MS)
 
 
 def test_a_terminated_dev_leaves_nothing_running(served):

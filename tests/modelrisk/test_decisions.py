@@ -331,6 +331,7 @@ def test_the_exit_code_tells_an_unfit_case_from_one_that_could_not_be_evaluated(
     assert record.exit_code is code
     assert bool(record.not_evaluated) is (code is ExitCode.NOT_EVALUATED)
     assert problem.remedy in record.findings[0].message
+    assert record.findings[0].next_action == f"{problem.remedy}."  # before what the control itself asks
     assert not record.is_reusable
 
 
