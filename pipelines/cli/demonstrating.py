@@ -32,7 +32,7 @@ def demo(
     """Train real models, register them, review them, and release what may be released.
 
     Nothing is staged: outcomes are what the evidence says under the shipped policy. Safe to repeat: a second
-    run trains, decides and releases nothing anew.
+    run trains and releases nothing anew, and decides anew only what could not be evaluated.
     """
     from rich.console import Console
 
