@@ -80,6 +80,15 @@ def words_in_code(text: str) -> list[str]:
     return re.findall(r"`([^`]+)`", text)
 
 
+def test_what_runs_by_itself_is_what_the_code_starts():
+    from pipelines.definitions import defs
+
+    repository = defs.get_repository_def()
+    started = {each.name for each in (*repository.sensor_defs, *repository.schedule_defs)}
+    by_itself, *_ = tables(section(ROOT / "docs" / "operations.md", "What runs by itself"))
+    assert {name for row in by_itself for name in words_in_code(row[0])} == started
+
+
 # --- commands --------------------------------------------------------------------------------------------
 
 
