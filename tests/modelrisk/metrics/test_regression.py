@@ -291,13 +291,20 @@ def test_other_units_change_the_units_and_nothing_else(engine, seed, exponent):
     scaled = found(engine, data.times(factor), TrainingTarget(95.0 * factor, 28.0 * factor))
     for key, each in plain.items():
         unit = 1.0 if key[0] in ("r_squared", "standardised_mean_error") else factor
+        assert (scaled[key].value is None) == (each.value is None)  # a group of one row has none
+        if each.value is None:
+            continue
         assert scaled[key].value == pytest.approx(unit * each.value, rel=1e-9, abs=1e-12 * unit)
         for mine, theirs in ((scaled[key].low, each.low), (scaled[key].high, each.high)):
             assert (mine is None) == (theirs is None)
-            assert mine is None or mine == pytest.approx(unit * theirs, rel=1e-8, abs=1e-12 * unit)
+            # A bound is a root that is searched for: its last digits are those of the search.
+            assert mine is None or mine == pytest.approx(unit * theirs, rel=1e-8, abs=1e-9 * unit)
     groups, scaled_groups = between_groups(engine, data), between_groups(engine, data.times(factor))
     for key, each in groups.items():
         unit = 1.0 if key[0] == "mae_ratio" else factor
+        assert (scaled_groups[key].low is None) == (each.low is None)
+        if each.low is None:
+            continue
         assert scaled_groups[key].low == pytest.approx(unit * each.low, rel=1e-7, abs=1e-9 * unit)
 
 
@@ -308,7 +315,13 @@ def test_the_order_of_the_rows_does_not_matter(engine, seed):
     order = np.random.default_rng(seed).permutation(150)
     plain, other = found(engine, data), found(engine, data.at(order))
     for key, each in plain.items():
-        assert other[key].value == pytest.approx(each.value, rel=1e-11, abs=1e-12)
+        # R squared is about the mean label of all rows, whose last digits follow the order where one label
+        # is wild; in a group of a few rows near that mean they show.
+        digits = 1e-9 if key[0] == "r_squared" else 1e-11
+        assert (other[key].value is None) == (each.value is None)
+        if each.value is None:
+            continue
+        assert other[key].value == pytest.approx(each.value, rel=digits, abs=1e-12)
         for mine, theirs in ((other[key].low, each.low), (other[key].high, each.high)):
             assert (mine is None) == (theirs is None)
             assert mine is None or mine == pytest.approx(theirs, rel=1e-9, abs=1e-11)
