@@ -3,12 +3,16 @@
 What does not belong here: the same for a Python value (`modelrisk.outputs.classes`).
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from modelrisk.signature_mismatches import INTEGERS
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+Run = Callable[["ir.Table"], list[dict[str, Any]]]
+"""Executes an Ibis expression and returns its rows."""
 
 ROW = "__row__"
 """The column every table carries: the row's 0-based position in its file."""

@@ -10,11 +10,11 @@ What does not belong here: reading the data (`resources.datasets`) and the limit
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from modelrisk.columns import ROW, class_text
+from modelrisk.columns import ROW, Run, class_text
 from modelrisk.estimates import Estimate, census, not_evaluable
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ ROWS_SEEN = "rows_seen_in_training"
 BEYOND_CHANCE = "rows_seen_beyond_chance"
 IDS_SEEN = "ids_seen_in_training"
 REMEDY = "write `training: path` in the intake's data section"
-
-Run = Callable[["ir.Table"], list[dict[str, Any]]]
-"""Executes an Ibis expression and returns its rows."""
 
 
 def rows_seen(

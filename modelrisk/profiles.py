@@ -4,11 +4,11 @@ What does not belong here: reading the data (`resources.datasets`) and what is e
 (`modelrisk.expectations`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from modelrisk.columns import class_text
+from modelrisk.columns import Run, class_text
 from modelrisk.time_spans import TimeSpan
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ CATEGORIES_KEPT = 100
 CODES_KEPT = 20
 _ROWS_PER_CODE = 20  # fewer, and a whole number that happened not to occur would be news
 _LISTED_TOGETHER = 20  # each list takes the engine some megabytes, however short it is
-
-Run = Callable[["ir.Table"], list[dict[str, Any]]]
-"""Executes an Ibis expression and returns its rows."""
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,10 @@ import datetime
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from modelrisk.columns import is_numeric
+from modelrisk.columns import Run, is_numeric
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-
-    from modelrisk.profiles import Run
 
 _DAY = 86_400.0
 _EPOCH = datetime.date(1970, 1, 1)
@@ -66,7 +64,7 @@ def has_days(dtype: str) -> bool:
     return dtype.startswith(("date", "timestamp")) or dtype == "string"
 
 
-def time_span(run: "Run", table: "ir.Table", column: str) -> TimeSpan:
+def time_span(run: Run, table: "ir.Table", column: str) -> TimeSpan:
     """The span of a column, in one scan."""
     values = table[column]
     scale = instants(values)

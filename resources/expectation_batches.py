@@ -15,12 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelrisk.columns import ROW, class_text
+from modelrisk.columns import ROW, Run, class_text
 from modelrisk.errors import Unavailable
 from modelrisk.expectation_results import ExpectationResult, evaluated, unevaluated
 from modelrisk.expectation_specs import ExpectationSpec, Kind
 from modelrisk.expectations import LARGEST_FINITE
-from modelrisk.profiles import Run
 from resources.datasets import Datasets
 from resources.environments import switch_off_telemetry
 
