@@ -83,7 +83,7 @@ def actions_of(
     if ledger_fault is not None:
         found.append(_of_platform(Why.LEDGER_BROKEN, ledger_fault, _LEDGER_REMEDY))
     if unproven_before:
-        statement = f"the records of {unproven_before} earlier decisions cannot be believed"
+        statement = f"decisions that no longer stand for a model cannot be believed: {unproven_before}"
         found.append(_of_platform(Why.UNPROVEN, statement, _LEDGER_REMEDY))
     moved = {concern.model: concern for concern in overview.moved}
     gaps = {concern.model: concern for concern in undeclared}

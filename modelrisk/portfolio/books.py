@@ -90,9 +90,13 @@ class Books:
 
     @cached_property
     def out_of_order(self) -> int:
-        """How many entries are dated before the entry in front of them, or after the day."""
+        """How many entries are dated well before the entry in front of them, or after the day.
+
+        An entry is dated when it is made, and written when its evidence is: of two runs at once, the one that
+        began first may be written last.
+        """
         pairs = zip(self.events, self.events[1:], strict=False)
-        set_back = {later.seq for earlier, later in pairs if _instant(later) < _instant(earlier)}
+        set_back = {later.seq for earlier, later in pairs if _instant(later) < _instant(earlier) - _AT_ONCE}
         ahead = {event.seq for event in self.events if day_of(event) > self.as_of}
         return len(set_back | ahead)
 
@@ -103,6 +107,9 @@ class Books:
     def since(self, before: "Books") -> "Books":
         """What was added to the books after those of an earlier day: by place, not by date."""
         return Books(self.as_of, self.events[len(before.events) :])
+
+
+_AT_ONCE = datetime.timedelta(minutes=10)
 
 
 def day_of(event: Event) -> datetime.date:

@@ -160,7 +160,7 @@ class Source:
     Attributes:
         entry: the newest ledger entry that counts; 0 for none.
         head: that entry's digest; None for none.
-        out_of_order: entries dated before the one in front of them, or after the day.
+        out_of_order: entries dated well before the one in front of them, or after the day.
         ledger_fault: why the ledger up to there is not whole; None when it is.
         snapshot: digest of the inventory snapshot; None when there was none to use.
         snapshot_taken: when it was taken, UTC, ISO 8601.

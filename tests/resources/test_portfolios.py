@@ -428,6 +428,14 @@ def test_a_clock_set_back_between_two_reports_loses_nothing_and_is_told(settled)
     assert settled.portfolios.differences(edition, exactly) == ()
 
 
+def test_runs_at_once_may_be_written_in_another_order_than_they_began(settled):
+    settled.decide("loan@2", on="2026-11-20T10:00:09.000000Z")
+    settled.decide("loan@3", on="2026-11-20T10:00:00.000000Z")
+    assert settled.portfolios.report().source.out_of_order == 0
+    settled.decide("loan@4", on="2026-11-20T09:00:00.000000Z")
+    assert settled.portfolios.report().source.out_of_order == 1
+
+
 def test_a_day_counts_to_its_end(settled):
     settled.decide("loan@2", on="2026-10-20T23:59:59.999999Z")
     settled.decide("loan@3", on="2026-10-21T00:00:00.000000Z")
